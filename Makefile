@@ -1,0 +1,82 @@
+# `make help` lists what there is.
+.DEFAULT_GOAL := help
+.ONESHELL:
+.SHELLFLAGS := -eu -c
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+STACK  ?= dev
+
+# The parts that the main job needs; tests add their own.
+PARTS      := requirements.txt training/requirements.txt serving_image/requirements.txt engine/requirements.txt operations/requirements.txt
+UP_READY   := $(VENV)/.up-ready
+TEST_READY := $(VENV)/.test-ready
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(PY):
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 10) else f"$(PYTHON) is Python {v[0]}.{v[1]}; this project needs 3.10 or newer: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment: install its venv module (Debian: python3-venv), or name another with make PYTHON=…"; exit 1; }
+	$(PY) -m pip install --quiet --disable-pip-version-check uv
+
+# uv installs in seconds what pip takes a minute for; pip is the way where uv cannot reach the index as pip can.
+define install
+$(PY) -m uv pip install --quiet --python $(PY) $(1) || $(PY) -m pip install --quiet --disable-pip-version-check $(1)
+endef
+
+$(UP_READY): $(PARTS) constraints.txt | $(PY)
+	@echo "installing what the main job needs into $(VENV) …"
+	$(call install,$(addprefix -r ,$(PARTS)))
+	touch $@
+
+$(TEST_READY): tests/requirements.txt $(UP_READY)
+	@echo "installing what the tests need into $(VENV) …"
+	$(call install,$(addprefix -r ,$(PARTS) tests/requirements.txt))
+	touch $@
+
+setup: $(TEST_READY) ## everything for working on the project
+
+up: $(UP_READY) ## train if needed, deploy the stack, print one real prediction (STACK=dev)
+	@$(PY) -m operations up --stack $(STACK)
+
+down: $(UP_READY) ## remove everything the stack made
+	@$(PY) -m operations down --stack $(STACK)
+
+preview: $(UP_READY) ## what `make up` would change
+	@$(PY) -m operations preview --stack $(STACK)
+
+refresh: $(UP_READY) ## compare the state with what is really there
+	@$(PY) -m operations refresh --stack $(STACK)
+
+outputs: $(UP_READY) ## what the stack exports
+	@$(PY) -m operations outputs --stack $(STACK)
+
+pulumi: $(UP_READY) ## install the Pulumi CLI into the working tree
+	@$(PY) -m operations install-cli
+
+train: $(UP_READY) ## train a model and write its next release
+	@$(PY) -m training train
+
+test: $(TEST_READY) ## run the tests
+	@$(PY) -m pytest $(PYTEST_ARGS)
+
+check: $(TEST_READY) ## lint, format and types
+	@$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m pyright
+
+format: $(TEST_READY) ## let ruff mend what it can
+	@$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+lock: | $(PY) ## renew constraints.txt from the requirements files
+	@printf '# Written by `make lock`: the exact version of every package, for Python 3.10 and newer.\n' > constraints.new
+	sed -e '/^-c /d' -s $(PARTS) $(wildcard */requirements*.txt) | sort -u > .local-requirements.in
+	$(PY) -m uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header .local-requirements.in >> constraints.new
+	rm .local-requirements.in
+	mv constraints.new constraints.txt
+
+.PHONY: help setup up down preview refresh outputs pulumi train test check format lock
