@@ -11,6 +11,8 @@ STACK  ?= dev
 
 # The parts that the main job needs; tests add their own.
 PARTS      := requirements.txt training/requirements.txt serving_image/requirements.txt engine/requirements.txt operations/requirements.txt
+# What a cloud's stack needs besides; the tests need all of them.
+CLOUD_PARTS := $(wildcard components/*/requirements.txt)
 UP_READY   := $(VENV)/.up-ready
 TEST_READY := $(VENV)/.test-ready
 
@@ -32,9 +34,9 @@ $(UP_READY): $(PARTS) constraints.txt | $(PY)
 	$(call install,$(addprefix -r ,$(PARTS)))
 	touch $@
 
-$(TEST_READY): tests/requirements.txt $(UP_READY)
+$(TEST_READY): tests/requirements.txt $(CLOUD_PARTS) $(UP_READY)
 	@echo "installing what the tests need into $(VENV) …"
-	$(call install,$(addprefix -r ,$(PARTS) tests/requirements.txt))
+	$(call install,$(addprefix -r ,$(PARTS) $(CLOUD_PARTS) tests/requirements.txt))
 	touch $@
 
 setup: $(TEST_READY) ## everything for working on the project
@@ -74,7 +76,7 @@ format: $(TEST_READY) ## let ruff mend what it can
 
 lock: | $(PY) ## renew constraints.txt from the requirements files
 	@printf '# Written by `make lock`: the exact version of every package, for Python 3.10 and newer.\n' > constraints.new
-	sed -e '/^-c /d' -s $(PARTS) $(wildcard */requirements*.txt) | sort -u > .local-requirements.in
+	sed -e '/^-c /d' -s $(PARTS) $(wildcard */requirements*.txt) $(CLOUD_PARTS) | sort -u > .local-requirements.in
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header .local-requirements.in >> constraints.new
 	rm .local-requirements.in
 	mv constraints.new constraints.txt
