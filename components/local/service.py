@@ -1,0 +1,180 @@
+"""The model service as a server process on this machine.
+
+Owns one detached server process and its log. Does not own the release it serves (see `store`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi import dynamic
+
+from components.local import processes
+
+#: The server answers on this machine only; who wants more puts a proxy with TLS before it, or takes a cloud target.
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class ModelServiceArgs:
+    """What to serve and how.
+
+    model_uri: where the server finds the release (`file://…`, one version's folder).
+    model: name under which clients ask for it.
+    port: TCP port on the loopback address.
+    run_folder: where pid and log of the service are kept; one folder per port is made in it.
+    root: the working tree: the server's code is `serving_image/` in it.
+    settings: further environment variables of the server.
+    """
+
+    model_uri: pulumi.Input[str]
+    model: str
+    port: int
+    run_folder: Path
+    root: Path
+    settings: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+
+
+class ModelService(pulumi.ComponentResource):
+    """A server process that is ready when this resource is created.
+
+    url: base address of the server.
+    invoke: how to call it: method, url, headers.
+    grants: what it needs from an identity; nothing on this machine.
+    pid, log_file: for people and for monitoring.
+    """
+
+    url: pulumi.Output[str]
+    invoke: pulumi.Output[dict[str, Any]]
+    grants: Sequence[Any] = ()
+    pid: pulumi.Output[int]
+    log_file: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ModelServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cloud-ml-deployment:local:ModelService", name, {}, opts)
+        self.process = ServerProcess(
+            f"{name}-process",
+            command=[sys.executable, "-m", "model_server"],
+            settings={
+                **args.settings,
+                "MODEL_URI": args.model_uri,
+                "MODEL_NAME": args.model,
+                "HOST": LOOPBACK,
+                "PORT": str(args.port),
+                "PYTHONPATH": f"{args.root}:{args.root / 'serving_image'}",
+            },
+            port=args.port,
+            code=code_digest(args.root),
+            run_folder=str(args.run_folder / f"{name}-{args.port}"),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.url = self.process.url
+        self.pid = self.process.pid
+        self.log_file = self.process.log_file
+        self.invoke = self.url.apply(
+            lambda url: {
+                "method": "POST",
+                "url": f"{url}/v2/models/{args.model}/infer",
+                "headers": {"content-type": "application/json"},
+            }
+        )
+        self.register_outputs({"url": self.url, "invoke": self.invoke, "pid": self.pid, "log_file": self.log_file})
+
+
+def code_digest(root: Path) -> str:
+    """One hash over the server's code, so that `up` after an edit serves the edited code."""
+    digest = hashlib.sha256()
+    server = root / "serving_image" / "model_server"
+    for path in sorted([*server.rglob("*.py"), *server.rglob("*.html"), *(root / "spec").glob("*.py")]):
+        digest.update(str(path.relative_to(root)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class _ServerProcessProvider(dynamic.ResourceProvider):
+    """Life of the server process.
+
+    Another port is another process: the new one is ready before the old one ends. Anything else is a restart on the
+    same port; where the new one does not get ready, the old one is started again and the update fails.
+    """
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
+        port = int(news["port"])
+        owner = processes.port_taken_by(LOOPBACK, port, ours=Path(news["run_folder"]))
+        if owner is None:
+            return dynamic.CheckResult(news, [])
+        reason = (
+            f"deploy_to[].port is {port}, and that port is taken by {owner}; "
+            "allowed is a free port: stop that process, or set another port in the stack's file"
+        )
+        return dynamic.CheckResult(news, [dynamic.CheckFailure("port", reason)])
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
+        replaces = [key for key in ("port", "run_folder") if olds.get(key) != news[key]]
+        changed = any(olds.get(key) != news[key] for key in ("command", "settings", "code"))
+        return dynamic.DiffResult(changes=changed or bool(replaces), replaces=replaces, delete_before_replace=False)
+
+    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
+        return dynamic.CreateResult(props["run_folder"], self._start(props))
+
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
+        try:
+            return dynamic.UpdateResult(self._start(news))
+        except processes.ProcessError as error:
+            try:
+                self._start(olds)
+            except processes.ProcessError as again:
+                raise processes.ProcessError(f"{error}\nand the old server did not start again: {again}") from None
+            raise processes.ProcessError(f"{error}\nthe old server was started again and goes on serving") from None
+
+    def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
+        process = processes.find(Path(id_))
+        if process is None:  # it died: the next `up` starts it anew
+            return dynamic.ReadResult("", {})
+        return dynamic.ReadResult(id_, {**props, "pid": process.pid})
+
+    def delete(self, id_: str, _props: dict[str, Any]) -> None:
+        processes.stop(Path(id_))
+
+    def _start(self, props: dict[str, Any]) -> dict[str, Any]:
+        url = f"http://{LOOPBACK}:{int(props['port'])}"
+        folder = Path(props["run_folder"])
+        process = processes.start(props["command"], props["settings"], folder, f"{url}/readyz")
+        return {**props, "pid": process.pid, "url": url, "log_file": str(folder / "server.log")}
+
+
+class ServerProcess(dynamic.Resource, module="local", name="ServerProcess"):
+    """The server process as a resource of its own."""
+
+    pid: pulumi.Output[int]
+    url: pulumi.Output[str]
+    log_file: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        command: Sequence[str],
+        settings: Mapping[str, pulumi.Input[str]],
+        port: int,
+        code: str,
+        run_folder: str,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "command": list(command),
+            "settings": dict(settings),
+            "port": port,
+            "code": code,
+            "run_folder": run_folder,
+            "pid": None,
+            "url": None,
+            "log_file": None,
+        }
+        super().__init__(_ServerProcessProvider(), name, props, opts)

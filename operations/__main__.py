@@ -1,0 +1,67 @@
+"""`python -m operations`: what people run beside `pulumi up`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from operations import commands
+from operations.errors import OperationError
+from operations.workspace import Workspace
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+Stack = Annotated[str, typer.Option(help="Name of the stack: its settings are in Pulumi.<stack>.yaml.")]
+WORKSPACE = Workspace(Path(__file__).resolve().parent.parent)
+
+
+@app.command()
+def up(stack: Stack = "dev") -> None:
+    """Train if there is no release yet, deploy the stack, and print one real prediction."""
+    commands.up(WORKSPACE, stack)
+
+
+@app.command()
+def down(stack: Stack = "dev") -> None:
+    """Remove everything the stack made."""
+    commands.down(WORKSPACE, stack)
+
+
+@app.command()
+def preview(stack: Stack = "dev") -> None:
+    """Show what `up` would change."""
+    commands.preview(WORKSPACE, stack)
+
+
+@app.command()
+def refresh(stack: Stack = "dev") -> None:
+    """Compare the state with what is really there."""
+    commands.refresh(WORKSPACE, stack)
+
+
+@app.command()
+def outputs(stack: Stack = "dev") -> None:
+    """Print what the stack exports, as JSON."""
+    commands.outputs(WORKSPACE, stack)
+
+
+@app.command()
+def install_cli() -> None:
+    """Install the Pulumi CLI into the working tree, with Pulumi's own installer."""
+    commands.install_cli(WORKSPACE)
+
+
+def main() -> None:
+    """Run a command; a problem a user can mend is one message and exit status 1, without a traceback."""
+    try:
+        app()
+    except OperationError as error:
+        Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False, highlight=False)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

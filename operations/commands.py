@@ -1,0 +1,121 @@
+"""The life of a stack from the command line: up, down, preview, refresh, outputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from operations.engines import Choice, StackEngine, choose, open_stack
+from operations.errors import OperationError
+from operations.stack_file import load_stack_service
+from operations.workspace import Workspace
+from spec import release as releases
+from spec.service import ServiceSpec
+
+console = Console(soft_wrap=True, highlight=False)
+
+#: Where the CLI comes from, for a message.
+CLI_HELP = "`make pulumi` installs it into this tree; other ways are at https://www.pulumi.com/docs/install/"
+
+
+def up(workspace: Workspace, stack: str) -> None:
+    """Train if the release asked for can be trained here and none exists, deploy, predict."""
+    service = load_stack_service(workspace, stack)
+    engine = _open(workspace, stack, service)
+    release = _release(workspace, service)
+    # A server that died since the last time is found and started again.
+    engine.refresh()
+    engine.up()
+    exports = engine.outputs()
+    for where in service.deploy_to:
+        if where.cloud == "local":
+            _show_prediction(workspace, exports[where.name], release)
+
+
+def down(workspace: Workspace, stack: str) -> None:
+    """Remove everything the stack made. Releases under models/ stay."""
+    engine = _open(workspace, stack, load_stack_service(workspace, stack))
+    engine.destroy()
+
+
+def preview(workspace: Workspace, stack: str) -> None:
+    """Show what `up` would change; changes nothing."""
+    service = load_stack_service(workspace, stack)
+    engine = _open(workspace, stack, service)
+    engine.preview()
+
+
+def refresh(workspace: Workspace, stack: str) -> None:
+    """Bring the state to what is really there."""
+    _open(workspace, stack, load_stack_service(workspace, stack)).refresh()
+
+
+def outputs(workspace: Workspace, stack: str) -> None:
+    """Print the exports as JSON; secrets are masked."""
+    engine = _open(workspace, stack, load_stack_service(workspace, stack), quiet=True)
+    print(json.dumps(engine.outputs(), indent=2))  # noqa: T201 # for a program to read
+
+
+def install_cli(workspace: Workspace) -> None:
+    """Install the CLI version that matches the SDK, with the Automation API's own installer."""
+    from pulumi.automation import PulumiCommand
+
+    console.print(f"installing the Pulumi CLI into {workspace.cli_root} …")
+    try:
+        command = PulumiCommand.install(root=str(workspace.cli_root))
+    except Exception as error:  # the installer is a script of Pulumi's: any failure of it ends here
+        raise OperationError(
+            f"Pulumi's installer failed: {error}\nIt needs https://get.pulumi.com. Without the CLI, "
+            "local stacks go on with the embedded engine."
+        ) from error
+    console.print(f"Pulumi CLI {command.version} is in {workspace.cli_root / 'bin'}")
+
+
+def _open(workspace: Workspace, stack: str, service: ServiceSpec, *, quiet: bool = False) -> StackEngine:
+    choice: Choice = choose(workspace)
+    clouds = sorted({where.cloud for where in service.deploy_to} - {"local"})
+    if choice.cli is None and clouds:
+        raise OperationError(
+            f"stack {stack!r} deploys to {', '.join(clouds)}, and that needs the Pulumi CLI, which is not here. "
+            f"{CLI_HELP}. To see what it would make without an account: make plan STACK={stack}"
+        )
+    if not quiet:
+        console.print(str(choice), style="dim")
+    return open_stack(workspace, stack, choice, local_only=not clouds)
+
+
+def _release(workspace: Workspace, service: ServiceSpec) -> releases.Release:
+    """The release the stack names; the first release of a model that can be trained here is trained."""
+    from training import TRAINERS
+
+    models = workspace.root / "models"
+    reference = releases.parse_reference(service.release)
+    trainer = TRAINERS.get(reference.model)
+    try:
+        return releases.resolve(models, service.release)
+    except releases.ReleaseError as error:
+        first = reference.version in (None, 1) and not (models / reference.model).exists()
+        if trainer is None or not first:
+            raise OperationError(f"service.release is {service.release!r}: {error}") from None
+    from training import train_and_release
+
+    console.print(f"no release of {reference.model} yet: training it …")
+    return train_and_release(trainer, models)
+
+
+def _show_prediction(workspace: Workspace, exports: Mapping[str, Any], release: releases.Release) -> None:
+    from operations.prediction import first_prediction
+
+    prediction = first_prediction(exports["invoke"], release.path, workspace.local / "request.json")
+    console.print(f"\n[bold]{exports['release']}[/bold] is served at [bold]{exports['url']}[/bold]\n")
+    console.print(prediction.curl, markup=False)
+    console.print(f"\n{json.dumps(prediction.answer)}\n", markup=False)
+    if not prediction.correct:
+        raise OperationError(
+            f"the service answered {prediction.label!r}; the release's own sample says {prediction.expected!r}. "
+            f"Its log is {exports['log_file']}"
+        )
+    console.print(f"predicted {prediction.label!r}, which is right.", style="green")

@@ -1,0 +1,38 @@
+"""The service on this machine: release store, then server process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from components.local.service import ModelService, ModelServiceArgs
+from components.local.store import ModelStore, ModelStoreArgs
+from spec import release as releases
+from spec.service import DeployTo, ServiceSpec
+
+
+def deploy(spec: ServiceSpec, where: DeployTo) -> dict[str, Any]:
+    """Create the local service; returns what the stack exports for it."""
+    root = Path(pulumi.get_root_directory())
+    local = root / ".local"
+    release = releases.resolve(root / "models", spec.release)
+    store = ModelStore(f"{spec.name}-store", ModelStoreArgs(release=release, folder=local / "store"))
+    service = ModelService(
+        spec.name,
+        ModelServiceArgs(
+            model_uri=store.uri,
+            model=release.model,
+            port=where.port,
+            run_folder=local / "run" / pulumi.get_stack(),
+            root=root,
+        ),
+    )
+    return {
+        "url": service.url,
+        "invoke": service.invoke,
+        "release": store.reference,
+        "digest": store.digest,
+        "log_file": service.log_file,
+    }

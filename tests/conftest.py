@@ -1,0 +1,38 @@
+"""What every test shares: the rule on skips, and one release of the first model, trained once per run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-skips",
+        action="store_true",
+        help="a skipped test is a failure, but for those marked `engine` (the Pulumi CLI is in no package registry)",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:  # pyright: ignore[reportInvalidReturnType]  # pluggy's wrapper protocol
+    report: pytest.TestReport = yield  # pyright: ignore[reportAssignmentType, reportReturnType]
+    expected_failure = hasattr(report, "wasxfail")
+    if (
+        report.skipped
+        and not expected_failure
+        and item.config.getoption("--no-skips")
+        and item.get_closest_marker("engine") is None
+    ):
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"skips are forbidden in this run: {why}"
+    return report  # pyright: ignore[reportReturnType]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The working tree."""
+    return Path(__file__).resolve().parent.parent
