@@ -1,0 +1,247 @@
+"""What each target can honour: every field of the service description on every target, mapped or rejected.
+
+The table is data. A target whose column is `NotBuilt` cannot be chosen yet. `docs/capabilities.md` is written from
+the same table: `python -m spec.capabilities > docs/capabilities.md`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from spec.errors import Problem, SpecError, one_of, path, shown
+from spec.service import ServiceSpec, section_type
+from spec.targets import TARGETS, Cloud, Target
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The target honours the field.
+
+    how: by what.
+    only: the values it honours, where these are not all.
+    otherwise: the reason why other values are rejected.
+    """
+
+    how: str
+    only: tuple[Any, ...] | None = None
+    otherwise: str = ""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """The target cannot honour the field: setting it is an error.
+
+    reason: a phrase that ends "… because".
+    """
+
+    reason: str
+
+
+Cell = Mapped | Rejected
+
+
+@dataclass(frozen=True)
+class Column:
+    """One target. cells: by field, or by section for all its fields; the longest match counts."""
+
+    cells: Mapping[str, Cell]
+
+    def cell(self, row: str) -> Cell | None:
+        """The cell of a field, else None."""
+        found = [key for key in self.cells if row == key or row.startswith((f"{key}.", f"{key}["))]
+        return self.cells[max(found, key=len)] if found else None
+
+
+@dataclass(frozen=True)
+class NotBuilt:
+    """A target of the design that does not exist in this version."""
+
+
+#: Fields that the spec honours by itself, the same on every target.
+EVERYWHERE: dict[str, Cell] = {
+    "name": Mapped("name, or prefix of the names, of everything made"),
+    "release": Mapped("the release that is stored and served"),
+    "deploy_to[].cloud": Mapped("chooses the cloud"),
+    "deploy_to[].target": Mapped("chooses the target"),
+    "resources.accelerator": Rejected("there is no GPU image of the server"),
+}
+
+_NO_LIMIT = "a plain process takes what the machine has; nothing limits it"
+_ONE_PROCESS = "the target is one process"
+_NO_ALARMS = "no alarms are made beside a process"
+_OWN_MACHINE = "the target is this machine"
+
+COLUMNS: dict[tuple[Cloud, Target], Column | NotBuilt] = {
+    (cloud, target): NotBuilt() for cloud, targets in TARGETS.items() for target in targets
+}
+
+COLUMNS["local", "process"] = Column(
+    {
+        **EVERYWHERE,
+        "tags": Rejected("a process on this machine carries no tags"),
+        "protect": Mapped(
+            "nothing to keep: the store holds copies of releases", (False,), "the store holds only copies of releases"
+        ),
+        "deploy_to[].region": Rejected(_OWN_MACHINE),
+        "deploy_to[].port": Mapped("the server's port on the loopback address"),
+        "deploy_to[].instance_type": Rejected(_OWN_MACHINE),
+        "deploy_to[].network": Rejected("the server listens on the loopback address only"),
+        "deploy_to[].cluster": Rejected("the target is a process, no cluster"),
+        "canary": Rejected("the server does not hold two releases"),
+        "image": Rejected("the server runs from the working tree, without an image"),
+        "resources.cpu": Rejected(_NO_LIMIT),
+        "resources.memory_gib": Rejected(_NO_LIMIT),
+        "scaling.scale_to_zero": Mapped("the process always runs", (False,), _ONE_PROCESS),
+        "scaling.min": Mapped("one process", (1,), _ONE_PROCESS),
+        "scaling.max": Mapped("one process", (1,), _ONE_PROCESS),
+        "scaling.metric": Rejected(_ONE_PROCESS),
+        "scaling.target": Rejected(_ONE_PROCESS),
+        "scaling.schedule": Rejected(_ONE_PROCESS),
+        "rollout.strategy": Mapped("the process is replaced", ("all_at_once",), "one process has no traffic to shift"),
+        "rollout.step_percent": Rejected("one process has no traffic to shift"),
+        "rollout.bake_minutes": Rejected("one process has no traffic to shift"),
+        "rollout.rollback_on_alarm": Mapped("no rollback", (False,), _NO_ALARMS),
+        "slo": Rejected(_NO_ALARMS),
+        "access.visibility": Mapped(
+            "listens on the loopback address only",
+            ("private",),
+            "the server has no TLS, so it listens on the loopback address only",
+        ),
+        "access.auth": Mapped(
+            "no authentication on the loopback address", ("none",), "the server on this machine cannot check who calls"
+        ),
+        "access.principals": Rejected("there is no cloud whose identities could be checked"),
+        "access.domain": Rejected("the server listens on the loopback address only"),
+        "capture": Rejected("the server does not keep requests"),
+        "logging": Rejected("the server writes one plain log file, which ends with the service"),
+        "encryption.customer_managed_key": Mapped(
+            "files as they are", (False,), "there is no key service on this machine"
+        ),
+        "notify": Rejected(_NO_ALARMS),
+        "budget": Rejected("a process on this machine costs nothing"),
+        "runtime": Mapped("this project's own server", ("onnx",), "these runtimes need a Kubernetes target"),
+    }
+)
+
+
+def rows(model: type[BaseModel] = ServiceSpec, prefix: str = "") -> Iterator[str]:
+    """Every field of the description that holds a value: `deploy_to[].port`, `scaling.schedule[].cron`, …"""
+    for name, info in model.model_fields.items():
+        section = section_type(info.annotation)
+        listed = "[]" if "tuple" in str(info.annotation) and section else ""
+        if section:
+            yield from rows(section, f"{prefix}{name}{listed}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def check_capabilities(spec: ServiceSpec) -> None:
+    """Check every value the user set against every target it is for.
+
+    A default that a target cannot honour is no error: nobody asked for it.
+    Raises SpecError that names field, value, target and reason.
+    """
+    problems: list[Problem] = []
+    asked = list(_asked(spec))
+    for index, where in enumerate(spec.deploy_to):
+        column = COLUMNS[where.cloud, where.target]
+        if isinstance(column, NotBuilt):
+            problems.append(
+                Problem(
+                    path(("deploy_to", index, "target")),
+                    shown(where.target),
+                    one_of(
+                        f"{target} on {cloud}"
+                        for (cloud, target), found in COLUMNS.items()
+                        if isinstance(found, Column)
+                    ),
+                    f"Target {where.target} is not built yet in this version; choose another one.",
+                )
+            )
+            continue
+        for parts, value in asked:
+            if parts[0] == "deploy_to" and parts[1] != index:
+                continue
+            if problem := _reject(
+                column.cell(re.sub(r"\[\d+\]", "[]", path(parts, root=""))), parts, value, where.target
+            ):
+                problems.append(problem)
+    if problems:
+        raise SpecError(problems)
+
+
+def _reject(cell: Cell | None, parts: tuple[str | int, ...], value: Any, target: Target) -> Problem | None:
+    if cell is None:
+        raise LookupError(f"no cell for {path(parts, root='')} on target {target}")
+    if isinstance(cell, Rejected):
+        return Problem(
+            path(parts),
+            shown(value),
+            f"nothing on target {target}: {cell.reason}",
+            "Remove it, or choose another target.",
+        )
+    if cell.only is None or value in cell.only:
+        return None
+    return Problem(
+        path(parts),
+        shown(value),
+        f"{one_of(shown(item) for item in cell.only)} on target {target}: {cell.otherwise}",
+        "Change or remove it, or choose another target.",
+    )
+
+
+def _asked(section: BaseModel, prefix: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Path and value of every field that the user set, in the order of the description."""
+    for name in type(section).model_fields:
+        if name not in section.model_fields_set:
+            continue
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _asked(value, (*prefix, name))
+        elif isinstance(value, tuple) and any(isinstance(item, BaseModel) for item in value):
+            for index, item in enumerate(value):
+                yield from _asked(item, (*prefix, name, index))
+        elif value is not None and value != () and value != {}:
+            yield (*prefix, name), value
+
+
+def markdown() -> str:
+    """`docs/capabilities.md`, from the table."""
+    built = {key: column for key, column in COLUMNS.items() if isinstance(column, Column)}
+    lines = [
+        "# What each target can honour",
+        "",
+        "Written by `python -m spec.capabilities`; do not edit. A field that is rejected on a target is an error when it",
+        "is set, at preview, with this reason. A default that a target cannot honour is no error.",
+        "",
+    ]
+    for (cloud, target), column in built.items():
+        lines += [f"## {cloud}: {target}", "", "| field | | how, or why not |", "|---|---|---|"]
+        lines += [_line(row, column.cell(row)) for row in rows()]
+        lines.append("")
+    lines += ["## Not built yet", "", "Choosing one of these is an error.", ""]
+    lines += [
+        f"- {cloud}: {one_of(waiting)}"
+        for cloud in TARGETS
+        if (waiting := [t for t in TARGETS[cloud] if (cloud, t) not in built])
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _line(row: str, cell: Cell | None) -> str:
+    if isinstance(cell, Mapped) and cell.only is not None:
+        values = one_of(f"`{shown(value)}`" for value in cell.only)
+        return f"| `{row}` | only {values} | {cell.how}; other values are rejected: {cell.otherwise} |"
+    if isinstance(cell, Mapped):
+        return f"| `{row}` | mapped | {cell.how} |"
+    return f"| `{row}` | rejected | {cell.reason if cell else ''} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

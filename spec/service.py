@@ -1,0 +1,271 @@
+"""What a user asks for: one model release as a service, where, how big and how safe.
+
+`load_service` turns the structured config of a stack into a `ServiceSpec`, or says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from spec import errors
+from spec.errors import FieldError, Problem, SpecError, one_of, shown
+from spec.fields import (
+    HIDDEN,
+    Access,
+    Budget,
+    Canary,
+    Capture,
+    DeployTo,
+    Encryption,
+    Image,
+    Logging,
+    Notify,
+    Resources,
+    Rollout,
+    Scaling,
+    Section,
+    Slo,
+    TagKey,
+    TagValue,
+)
+
+__all__ = ["DeployTo", "ServiceSpec", "json_schema", "load_service"]
+
+#: The stack for trying things out: what it holds may be deleted.
+UNPROTECTED_STACK = "dev"
+
+RELEASE = re.compile(r"^(?P<model>[a-z][a-z0-9_-]{0,62})@(latest|[1-9]\d{0,8})$")
+
+#: Types as a writer of YAML calls them, by pydantic's name of the error.
+YAML_WORDS = {
+    "tuple_type": "a list",
+    "model_type": "a mapping of fields",
+    "dict_type": "a mapping of names to values",
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+}
+
+# The shortest limit among the clouds (a storage account's 24 characters) holds for all, so a service can move.
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,22}[a-z0-9]$")]
+
+
+class ServiceSpec(Section):
+    """A model service. Secure and cheap by default: private, encrypted with an own key, authenticated, one replica."""
+
+    name: Name = Field(description="Name of the service: 3–24 lower-case letters, digits and hyphens, first a letter.")
+    release: str = Field(description="The release to serve, as `model@version`, such as digits@3 or digits@latest.")
+    tags: dict[TagKey, TagValue] = Field(
+        default_factory=dict,
+        max_length=30,
+        description="Tags (labels) of everything made: lower-case letters, digits, _ and -.",
+    )
+    protect: bool = Field(
+        default=True, description="Keep what holds data on destroy. Default: true, on stack dev false."
+    )
+    deploy_to: tuple[DeployTo, ...] = Field(min_length=1, description="The places where it runs, at least one.")
+    canary: Canary | None = Field(default=None, description="A second release that answers part of the requests.")
+    image: Image = Field(default_factory=Image, description="The server's container image.")
+    resources: Resources = Field(default_factory=Resources, description="Size of one replica.")
+    scaling: Scaling = Field(default_factory=Scaling, description="How many replicas run.")
+    rollout: Rollout = Field(default_factory=Rollout, description="How the platform shifts traffic to a change.")
+    slo: Slo | None = Field(default=None, description="Service level objective; alarms are made from it.")
+    access: Access = Field(default_factory=Access, description="Who reaches the service.")
+    capture: Capture | None = Field(default=None, description="Requests and answers kept for later.")
+    logging: Logging = Field(default_factory=Logging, description="Logs of the server.")
+    encryption: Encryption = Field(default_factory=Encryption, description="Encryption of what is stored.")
+    notify: Notify = Field(default_factory=Notify, description="Who is told when an alarm fires.")
+    budget: Budget | None = Field(default=None, description="What the service may cost.")
+    runtime: Literal["onnx", "tensorflow_serving", "torchserve"] = Field(
+        default="onnx", description="The server: onnx is this project's own; the others on Kubernetes targets only."
+    )
+
+    @model_validator(mode="after")
+    def _releases(self) -> ServiceSpec:
+        allowed = "model@version with a version number or latest, such as digits@3 or digits@latest"
+        first = RELEASE.match(self.release)
+        if first is None:
+            raise FieldError(("release",), self.release, allowed, "Write it like digits@latest.")
+        if self.canary is None:
+            return self
+        second = RELEASE.match(self.canary.release)
+        if second is None or second["model"] != first["model"]:
+            raise FieldError(
+                ("canary", "release"),
+                self.canary.release,
+                f"a release of model {first['model']}, such as {first['model']}@2",
+                "Name another release of the same model.",
+            )
+        if self.canary.release == self.release:
+            raise FieldError(
+                ("canary", "release"),
+                self.canary.release,
+                "another release than release",
+                "Name another one, or remove canary.",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _places_differ(self) -> ServiceSpec:
+        seen: dict[str, int] = {}
+        ports: dict[int, int] = {}
+        for index, where in enumerate(self.deploy_to):
+            if where.name in seen:
+                raise FieldError(
+                    ("deploy_to", index),
+                    where.name,
+                    f"each cloud, target and region once; deploy_to[{seen[where.name]}] is the same place",
+                    "Remove one of the two, or change its target or region.",
+                )
+            seen[where.name] = index
+            if where.cloud == "local" and where.port in ports:
+                raise FieldError(
+                    ("deploy_to", index, "port"),
+                    where.port,
+                    f"a port that no other place uses; deploy_to[{ports[where.port]}] uses it",
+                    f"Set port: {where.port + 1}.",
+                )
+            if where.cloud == "local":
+                ports[where.port] = index
+        return self
+
+    @model_validator(mode="after")
+    def _needs_another_section(self) -> ServiceSpec:
+        if self.rollout.rollback_on_alarm and self.slo is None:
+            raise FieldError(
+                ("rollout", "rollback_on_alarm"),
+                True,
+                "true only together with slo, which makes the alarms",
+                "Add slo, or remove it.",
+            )
+        if self.budget is not None and not (self.notify.emails or self.notify.webhooks):
+            raise FieldError(
+                ("budget", "monthly_usd"),
+                self.budget.monthly_usd,
+                "an amount only where somebody is told",
+                "Add notify.emails or notify.webhooks, or remove budget.",
+            )
+        return self
+
+
+def load_service(config: Mapping[str, Any], *, stack: str) -> ServiceSpec:
+    """The checked service description of a stack.
+
+    config: the value of `cloud-ml-deployment:service` as read from the stack's file.
+    stack: its name; on `dev`, `protect` is off unless asked for.
+    Raises SpecError with every problem found, each with the path as it stands in the file.
+    """
+    if not isinstance(config, Mapping):
+        problem = Problem(
+            errors.ROOT, shown(config), "a mapping of fields", "Write name:, release: and deploy_to: beneath it."
+        )
+        raise SpecError([problem])
+    try:
+        # By way of JSON: strict (no "8080" for 8080, no true for 1), and yet lists become tuples.
+        spec = ServiceSpec.model_validate_json(json.dumps(config, default=str), strict=True)
+    except ValidationError as error:
+        raise SpecError(_problem(details) for details in error.errors() if not _follows(details)) from None
+    if "protect" in spec.model_fields_set or stack != UNPROTECTED_STACK:
+        return spec
+    spec = spec.model_copy(update={"protect": False})
+    spec.model_fields_set.discard("protect")  # a default is no wish of the user's (see spec.capabilities)
+    return spec
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the description, for editors."""
+    return ServiceSpec.model_json_schema()
+
+
+def _follows(details: ErrorDetails) -> bool:
+    """Whether an error is only the consequence of another one that is listed as well."""
+    emptied = details["type"] == "too_short" and bool(details["input"])  # every item in it was wrong
+    return emptied or details["type"] == "default_factory_not_called"
+
+
+def _problem(details: ErrorDetails) -> Problem:
+    """A pydantic error in the words of this project."""
+    loc = details["loc"]
+    kind = details["type"]
+    value = details["input"]
+    context = details.get("ctx", {})
+    if isinstance(cause := context.get("error"), FieldError):
+        return Problem(errors.path((*loc, *cause.field)), shown(cause.value), cause.allowed, cause.fix)
+    loc = tuple(part for part in loc if part != "[key]")
+    field = errors.path(loc)
+    text = shown(HIDDEN) if loc[:2] == ("notify", "webhooks") else shown(value)
+    if kind == "missing":
+        return Problem(field, "missing", _description(loc), f"Add {loc[-1]}: beneath {errors.path(loc[:-1])}.")
+    if kind == "extra_forbidden":
+        known = _fields_at(loc[:-1])
+        meant = errors.near(str(loc[-1]), known)
+        fix = f"Did you mean {meant}?" if meant else "Remove it."
+        return Problem(field, "not a field", one_of(known), fix)
+    if kind == "literal_error":
+        expected = _alternatives(loc)
+        meant = errors.near(str(value), expected)
+        return Problem(field, text, one_of(expected), f"Did you mean {meant}?" if meant else "Take one of these.")
+    # What the field is for says more than a pattern; a bound or a type is said by the message.
+    description = _description(loc)
+    limit = YAML_WORDS.get(kind) or re.sub(r"^Input should be ", "", details["msg"])
+    allowed = description if kind == "string_pattern_mismatch" else f"{limit} ({description})" if description else limit
+    return Problem(field, text, allowed, f"Change {loc[-1] if isinstance(loc[-1], str) else field}.")
+
+
+def _section_at(loc: tuple[str | int, ...]) -> type[BaseModel] | None:
+    """The model that a path leads to, else None."""
+    model: type[BaseModel] | None = ServiceSpec
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        info = model.model_fields.get(part) if model else None
+        model = section_type(info.annotation) if info else None
+    return model
+
+
+def section_type(annotation: Any) -> type[BaseModel] | None:
+    """The section within an annotation such as `Slo | None` or `tuple[DeployTo, ...]`, else None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(section_type, get_args(annotation))), None)
+
+
+def _fields_at(loc: tuple[str | int, ...]) -> list[str]:
+    model = _section_at(loc)
+    return list(model.model_fields) if model else []
+
+
+def _info(loc: tuple[str | int, ...]) -> Any:
+    names = [part for part in loc if isinstance(part, str)]
+    for length in range(len(names), 0, -1):
+        model = _section_at(tuple(names[: length - 1]))
+        if model and names[length - 1] in model.model_fields:
+            return model.model_fields[names[length - 1]]
+    return None
+
+
+def _description(loc: tuple[str | int, ...]) -> str:
+    info = _info(loc)
+    return (info.description or "").rstrip(".") if info else ""
+
+
+def _alternatives(loc: tuple[str | int, ...]) -> list[str]:
+    info = _info(loc)
+    found: list[str] = []
+
+    def collect(annotation: Any) -> None:
+        for argument in get_args(annotation):
+            if isinstance(argument, str):
+                found.append(argument)
+            else:
+                collect(argument)
+
+    collect(info.annotation if info else None)
+    return found
