@@ -217,8 +217,8 @@ def markdown() -> str:
     lines = [
         "# What each target can honour",
         "",
-        "Written by `python -m spec.capabilities`; do not edit. A field that is rejected on a target is an error when it",
-        "is set, at preview, with this reason. A default that a target cannot honour is no error.",
+        "Written by `python -m spec.capabilities`; do not edit. A field that is rejected on a target is an error when",
+        "it is set, at preview, with this reason. A default that a target cannot honour is no error.",
         "",
     ]
     for (cloud, target), column in built.items():

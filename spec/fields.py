@@ -29,7 +29,7 @@ REGIONS: dict[Cloud, tuple[str, str]] = {
 #: Stands in an error for a value that may hold a secret.
 HIDDEN = "not shown: it may hold a secret"
 
-#: Lowest objective, in percent: a burn rate of 14.4 pages (see spec.slo), which needs a budget under 1/14.4 to be reached.
+#: Lowest objective, in percent: a burn rate of 14.4 pages (see spec.slo), and a budget over 1/14.4 never burns so fast.
 LOWEST_OBJECTIVE = 95.0
 
 DEFAULT_SCALING_TARGET = {"concurrency": 4.0, "requests_per_second": 50.0, "cpu": 60.0}
