@@ -1,0 +1,79 @@
+"""Routes for people: FastAPI's OpenAPI description and a page that lists it.
+
+FastAPI takes longer to import than the whole rest of the server, so it is imported at the first visit. Its own docs
+page loads scripts from a content delivery network, which a strict content security policy forbids; the page here needs
+nothing from outside.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+
+from spec import contracts
+
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+    "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd}"
+    "code{background:#f3f3f3;padding:0 .2rem}"
+)
+
+
+def build(server_version: str) -> FastAPI:
+    """The FastAPI application; its OpenAPI description is made from the contracts table."""
+    app = FastAPI(title="Model server", version=server_version, docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get(contracts.OPENAPI_PATH, include_in_schema=False)
+    def openapi() -> dict[str, Any]:
+        return describe(app)
+
+    @app.get(contracts.DOCS_PATH, include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return HTMLResponse(
+            _page(), headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        )
+
+    return app
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """OpenAPI 3.1 of every route in the contracts table."""
+    description = dict(app.openapi())
+    paths: dict[str, Any] = {}
+    for route in contracts.ROUTES:
+        operation: dict[str, Any] = {
+            "tags": [route.contract],
+            "summary": route.says,
+            "operationId": f"{route.operation}:{route.method}:{route.path}",
+            "responses": {"200": {"description": "done"}},
+        }
+        names = [part.split("}")[0] for part in route.path.split("{")[1:]]
+        if names:
+            operation["parameters"] = [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+            ]
+        if route.method == "POST":
+            operation["requestBody"] = {"content": {"application/json": {"schema": {"type": "object"}}}}
+            operation["responses"]["400"] = {
+                "description": "the request is not what the model takes; the body says why"
+            }
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
+    description["paths"] = paths
+    return description
+
+
+def _page() -> str:
+    rows = "".join(
+        f"<tr><td>{html.escape(route.contract)}<td><code>{route.method} {html.escape(route.path)}</code>"
+        f"<td>{html.escape(route.says)}"
+        for route in contracts.ROUTES
+    )
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>Model server: routes</title><style>{STYLE}</style><h1>Routes</h1>"
+        f"<p>As OpenAPI: <a href='{contracts.OPENAPI_PATH}'>{contracts.OPENAPI_PATH}</a></p>"
+        f"<table><thead><tr><th>Contract<th>Route<th>Does</thead><tbody>{rows}</tbody></table></html>"
+    )
