@@ -43,7 +43,7 @@ def first_prediction(invoke: dict[str, Any], release: Path, request_file: Path) 
     """
     metadata = json.loads((release / releases.METADATA_FILE).read_text())
     sample = json.loads((release / releases.SAMPLES_FILE).read_text())["samples"][0]
-    body = {"inputs": [_tensor(metadata["inputs"][0], sample["inputs"][metadata["inputs"][0]["name"]])]}
+    body = {"inputs": [_tensor(tensor, sample["inputs"][tensor["name"]]) for tensor in metadata["inputs"]]}
     text = json.dumps(body, separators=(",", ":"))
     request_file.parent.mkdir(parents=True, exist_ok=True)
     request_file.write_text(text)
@@ -55,8 +55,36 @@ def first_prediction(invoke: dict[str, Any], release: Path, request_file: Path) 
     except httpx.HTTPError as error:
         raise OperationError(f"{invoke['url']} did not answer: {error}; `make outputs` names its log file") from None
     answer = response.json()
-    inline = len(body["inputs"][0]["data"]) <= INLINE_VALUES
+    inline = sum(len(tensor["data"]) for tensor in body["inputs"]) <= INLINE_VALUES
     data = text if inline else f"@{request_file}"
     headers = [word for name, value in invoke["headers"].items() for word in ("-H", f"{name}: {value}")]
     curl = shlex.join(["curl", "-s", invoke["url"], *headers, "-d", data])
-    return Prediction(curl, answer, *_labels(metadata, answer, sample))
+    answered = {output["name"]: output["data"] for output in answer["outputs"]}
+    return Prediction(curl, answer, _label(metadata, answered), _label(metadata, sample["outputs"]))
+
+
+def _tensor(tensor: dict[str, Any], row: Any) -> dict[str, Any]:
+    """One row as a tensor of the Open Inference Protocol, its values flat."""
+    flat = _flatten(row)
+    shape = [1, *(size or 1 for size in tensor["shape"][1:])]
+    return {
+        "name": tensor["name"],
+        "shape": shape,
+        "datatype": releases.OPEN_INFERENCE_DATATYPES[tensor["dtype"]],
+        "data": [int(value) if isinstance(value, float) and value.is_integer() else value for value in flat],
+    }
+
+
+def _label(metadata: dict[str, Any], outputs: dict[str, Any]) -> Any:
+    """What a row's outputs say: the class a classifier names, else the most probable one, else the outputs."""
+    for tensor in metadata["outputs"]:
+        values = _flatten(outputs[tensor["name"]])
+        if tensor["dtype"].startswith(("int", "uint", "str")):
+            return values[0] if len(values) == 1 else values
+    labels = metadata.get("class_labels") or []
+    values = _flatten(outputs[metadata["outputs"][0]["name"]])
+    return labels[values.index(max(values))] if len(labels) == len(values) else values
+
+
+def _flatten(value: Any) -> list[Any]:
+    return [item for part in value for item in _flatten(part)] if isinstance(value, list) else [value]

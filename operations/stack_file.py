@@ -1,0 +1,46 @@
+"""The service description of a stack, read as the program will read it, before any engine starts."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+from engine.errors import EngineError
+from engine.project import load_project
+from engine.secrets import Crypter
+from operations.errors import OperationError
+from operations.workspace import Workspace
+from spec.capabilities import check_capabilities
+from spec.errors import SpecError
+from spec.service import ServiceSpec, load_service
+
+#: Config key that holds the whole description.
+SERVICE_KEY = "service"
+
+
+def load_stack_service(workspace: Workspace, stack: str) -> ServiceSpec:
+    """The checked service description of ``stack``.
+
+    Raises OperationError where the stack's file is missing or broken, or the description cannot be used.
+    """
+    if not (workspace.root / f"Pulumi.{stack}.yaml").exists():
+        known = sorted(file.name.split(".")[1] for file in workspace.root.glob("Pulumi.*.yaml"))
+        raise OperationError(
+            f"STACK is {stack!r}, and there is no Pulumi.{stack}.yaml; there are the stacks {', '.join(known)}: "
+            f"name one of them, or write Pulumi.{stack}.yaml"
+        )
+    try:
+        project = load_project(workspace.root, stack)
+
+        @lru_cache
+        def crypter() -> Crypter:  # deriving the key takes a moment: only where something is encrypted
+            if project.salt is None:
+                raise EngineError(f"{project.stack_file} holds encrypted values but no encryptionsalt", changed=False)
+            return Crypter(workspace.passphrase(), project.salt)
+
+        values, _ = project.config(lambda text: crypter().decrypt(text))
+        spec = load_service(json.loads(values[f"{project.name}:{SERVICE_KEY}"]), stack=stack)
+        check_capabilities(spec)
+    except (EngineError, SpecError) as error:
+        raise OperationError(str(error)) from None
+    return spec
