@@ -70,6 +70,10 @@ check: $(TEST_READY) ## lint, format and types
 	$(PY) -m ruff format --check .
 	$(PY) -m pyright
 
+docs: $(UP_READY) ## write the generated pages anew
+	@$(PY) -m spec.reference > docs/service.md
+	$(PY) -m spec.capabilities > docs/capabilities.md
+
 format: $(TEST_READY) ## let ruff mend what it can
 	@$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
@@ -81,4 +85,4 @@ lock: | $(PY) ## renew constraints.txt from the requirements files
 	rm .local-requirements.in
 	mv constraints.new constraints.txt
 
-.PHONY: help setup up down preview refresh outputs pulumi train test check format lock
+.PHONY: help setup up down preview refresh outputs pulumi train test check docs format lock

@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 
 from engine.errors import EngineError
-from engine.project import load_project
+from engine.project import Project, load_project
 from engine.secrets import Crypter
 from operations.errors import OperationError
 from operations.workspace import Workspace
@@ -32,15 +32,16 @@ def load_stack_service(workspace: Workspace, stack: str) -> ServiceSpec:
     try:
         project = load_project(workspace.root, stack)
 
-        @lru_cache
-        def crypter() -> Crypter:  # deriving the key takes a moment: only where something is encrypted
-            if project.salt is None:
-                raise EngineError(f"{project.stack_file} holds encrypted values but no encryptionsalt", changed=False)
-            return Crypter(workspace.passphrase(), project.salt)
-
-        values, _ = project.config(lambda text: crypter().decrypt(text))
+        values, _ = project.config(lambda text: _crypter(workspace, project).decrypt(text))
         spec = load_service(json.loads(values[f"{project.name}:{SERVICE_KEY}"]), stack=stack)
         check_capabilities(spec)
     except (EngineError, SpecError) as error:
         raise OperationError(str(error)) from None
     return spec
+
+
+@lru_cache  # deriving the key takes a moment: only where something is encrypted, and once
+def _crypter(workspace: Workspace, project: Project) -> Crypter:
+    if project.salt is None:
+        raise EngineError(f"{project.stack_file} holds encrypted values but no encryptionsalt", changed=False)
+    return Crypter(workspace.passphrase(), project.salt)
