@@ -101,9 +101,13 @@ def _release(workspace: Workspace, service: ServiceSpec) -> releases.Release:
         if trainer is None or not first:
             raise OperationError(f"service.release is {service.release!r}: {error}") from None
     from training import train_and_release
+    from training.errors import TrainingError
 
     console.print(f"no release of {reference.model} yet: training it …")
-    return train_and_release(trainer, models)
+    try:
+        return train_and_release(trainer, models)
+    except (TrainingError, releases.ReleaseError) as error:
+        raise OperationError(str(error)) from error
 
 
 def _show_prediction(workspace: Workspace, exports: Mapping[str, Any], release: releases.Release) -> None:

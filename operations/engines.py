@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from rich.console import Console
+
+from engine.events import Event
 from operations.errors import OperationError
 from operations.workspace import Workspace
 
@@ -76,7 +79,7 @@ class EmbeddedStack:
         from engine import EmbeddedEngine
 
         self._engine = EmbeddedEngine(
-            workspace.root, stack, workspace.backend_folder(), workspace.passphrase(), on_event=_print_event
+            workspace.root, stack, workspace.backend_folder(), workspace.passphrase(), on_event=_Progress()
         )
 
     def up(self) -> Mapping[str, int]:
@@ -103,9 +106,12 @@ class EmbeddedStack:
         from engine import EngineError
 
         try:
-            return getattr(self._engine, action)().changes
+            result = getattr(self._engine, action)()
         except EngineError as error:
             raise OperationError(str(error)) from error
+        counted = ", ".join(f"{count} {op}" for op, count in result.changes.items() if count) or "nothing to do"
+        _print(f"{action}: {counted} ({result.duration:.1f} s)")
+        return result.changes
 
 
 class CliStack:
@@ -115,11 +121,11 @@ class CliStack:
         from pulumi import automation
 
         env = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
-        if own_backend and "PULUMI_BACKEND_URL" not in os.environ:
-            workspace.backend.mkdir(parents=True, exist_ok=True)
-            env["PULUMI_BACKEND_URL"] = workspace.backend.as_uri()
         if own_backend:
             env["PULUMI_CONFIG_PASSPHRASE"] = workspace.passphrase()
+        if own_backend and "PULUMI_BACKEND_URL" not in os.environ:
+            _make_stack(workspace, stack)
+            env["PULUMI_BACKEND_URL"] = workspace.backend.as_uri()
         try:
             command = automation.PulumiCommand(root=str(cli.parent.parent) if cli.parent.name == "bin" else None)
             self._stack = automation.create_or_select_stack(
@@ -160,9 +166,45 @@ class CliStack:
         return dict(result.summary.resource_changes or {})
 
 
+def _make_stack(workspace: Workspace, stack: str) -> None:
+    """An empty state for a stack that has none, with the encryption salt in it.
+
+    Left to itself the CLI makes the stack and writes a salt, made from this machine's passphrase, into the stack's
+    file, which everybody shares.
+    """
+    from engine.errors import EngineError
+    from engine.project import load_project
+    from engine.state import load, state_path
+
+    try:
+        project = load_project(workspace.root, stack)
+        if not state_path(workspace.backend, project.name, stack).exists():
+            load(workspace.backend, project.name, stack, workspace.passphrase(), project.salt).save()
+    except EngineError as error:
+        raise OperationError(str(error)) from error
+
+
 def _print(line: str) -> None:
     print(line.rstrip(), flush=True)  # noqa: T201 # the CLI's own output, as it is
 
 
-def _print_event(event: object) -> None:
-    print(event, flush=True)  # noqa: T201 # the engine's own output
+class _Progress:
+    """Tells what the embedded engine does: a line for what is done, a spinner for what takes its time."""
+
+    def __init__(self) -> None:
+        self._console = Console(soft_wrap=True, highlight=False, markup=False)
+        self._running: dict[str, str] = {}
+        self._status = self._console.status("")
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "step":
+            self._running[event.urn] = event.step.name if event.step else event.urn
+        elif event.kind == "step-done":
+            self._running.pop(event.urn, None)
+        if event.kind != "step":
+            self._console.print(str(event), style="red" if event.severity == "error" else None)
+        if self._running:
+            self._status.update(f"working on {', '.join(self._running.values())} …")
+            self._status.start()
+        else:
+            self._status.stop()
