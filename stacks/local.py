@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi
 
-from components.local.service import ModelService, ModelServiceArgs
+from components.local.service import ModelService, ModelServiceArgs, port_problem, run_folder
 from components.local.store import ModelStore, ModelStoreArgs
 from spec import release as releases
 from spec.service import DeployTo, ServiceSpec
@@ -17,17 +17,19 @@ def deploy(spec: ServiceSpec, where: DeployTo) -> dict[str, Any]:
     """Create the local service; returns what the stack exports for it."""
     root = Path(pulumi.get_root_directory())
     local = root / ".local"
-    release = releases.resolve(root / "models", spec.release)
+    try:
+        release = releases.resolve(root / "models", spec.release)
+        releases.verify(release.path)
+    except releases.ReleaseError as error:
+        raise pulumi.RunError(f"service.release is {spec.release!r}: {error}") from None
+    # Before the first resource: a port that somebody else holds must not leave half a service behind.
+    run = local / "run" / pulumi.get_stack()
+    if problem := port_problem(where.port, run_folder(run, spec.name, where.port)):
+        raise pulumi.RunError(problem)
     store = ModelStore(f"{spec.name}-store", ModelStoreArgs(release=release, folder=local / "store"))
     service = ModelService(
         spec.name,
-        ModelServiceArgs(
-            model_uri=store.uri,
-            model=release.model,
-            port=where.port,
-            run_folder=local / "run" / pulumi.get_stack(),
-            root=root,
-        ),
+        ModelServiceArgs(model_uri=store.uri, model=release.model, port=where.port, run_folder=run, root=root),
     )
     return {
         "url": service.url,

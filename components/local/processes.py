@@ -117,7 +117,9 @@ def port_taken_by(host: str, port: int, *, ours: Path) -> str | None:
         listeners = [
             connection.pid
             for connection in psutil.net_connections("tcp")
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid
+            if connection.status == psutil.CONN_LISTEN
+            and getattr(connection.laddr, "port", None) == port
+            and connection.pid
         ]
     except psutil.AccessDenied:  # macOS shows other processes' sockets to root only
         listeners = []

@@ -16,6 +16,7 @@ import pulumi
 from pulumi import dynamic
 
 from components.local import processes
+from spec import contracts
 
 #: The server answers on this machine only; who wants more puts a proxy with TLS before it, or takes a cloud target.
 LOOPBACK = "127.0.0.1"
@@ -63,15 +64,15 @@ class ModelService(pulumi.ComponentResource):
             command=[sys.executable, "-m", "model_server"],
             settings={
                 **args.settings,
-                "MODEL_URI": args.model_uri,
-                "MODEL_NAME": args.model,
-                "HOST": LOOPBACK,
-                "PORT": str(args.port),
+                contracts.MODEL_URI: args.model_uri,
+                contracts.MODEL_NAME: args.model,
+                contracts.HOST: LOOPBACK,
+                contracts.PORT: str(args.port),
                 "PYTHONPATH": f"{args.root}:{args.root / 'serving_image'}",
             },
             port=args.port,
             code=code_digest(args.root),
-            run_folder=str(args.run_folder / f"{name}-{args.port}"),
+            run_folder=str(run_folder(args.run_folder, name, args.port)),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.url = self.process.url
@@ -87,6 +88,11 @@ class ModelService(pulumi.ComponentResource):
         self.register_outputs({"url": self.url, "invoke": self.invoke, "pid": self.pid, "log_file": self.log_file})
 
 
+def run_folder(folder: Path, name: str, port: int) -> Path:
+    """Where pid and log are kept: one folder per port, so that a replacement has a place beside what it replaces."""
+    return folder / f"{name}-{port}"
+
+
 def code_digest(root: Path) -> str:
     """One hash over the server's code, so that `up` after an edit serves the edited code."""
     digest = hashlib.sha256()
@@ -97,6 +103,17 @@ def code_digest(root: Path) -> str:
     return digest.hexdigest()
 
 
+def port_problem(port: int, run_folder: Path) -> str | None:
+    """Why the port cannot be used by the service of this run folder; None where it can."""
+    owner = processes.port_taken_by(LOOPBACK, port, ours=run_folder)
+    if owner is None:
+        return None
+    return (
+        f"deploy_to[].port is {port}, and that port is taken by {owner}; allowed is a free port: "
+        "stop that process, or set another port in the stack's file"
+    )
+
+
 class _ServerProcessProvider(dynamic.ResourceProvider):
     """Life of the server process.
 
@@ -105,15 +122,8 @@ class _ServerProcessProvider(dynamic.ResourceProvider):
     """
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
-        port = int(news["port"])
-        owner = processes.port_taken_by(LOOPBACK, port, ours=Path(news["run_folder"]))
-        if owner is None:
-            return dynamic.CheckResult(news, [])
-        reason = (
-            f"deploy_to[].port is {port}, and that port is taken by {owner}; "
-            "allowed is a free port: stop that process, or set another port in the stack's file"
-        )
-        return dynamic.CheckResult(news, [dynamic.CheckFailure("port", reason)])
+        reason = port_problem(int(news["port"]), Path(news["run_folder"]))
+        return dynamic.CheckResult(news, [dynamic.CheckFailure("port", reason)] if reason else [])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         replaces = [key for key in ("port", "run_folder") if olds.get(key) != news[key]]
@@ -145,7 +155,7 @@ class _ServerProcessProvider(dynamic.ResourceProvider):
     def _start(self, props: dict[str, Any]) -> dict[str, Any]:
         url = f"http://{LOOPBACK}:{int(props['port'])}"
         folder = Path(props["run_folder"])
-        process = processes.start(props["command"], props["settings"], folder, f"{url}/readyz")
+        process = processes.start(props["command"], props["settings"], folder, f"{url}{contracts.READY_PATH}")
         return {**props, "pid": process.pid, "url": url, "log_file": str(folder / "server.log")}
 
 

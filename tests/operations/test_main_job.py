@@ -62,7 +62,11 @@ def outputs(checkout: Checkout) -> dict[str, str]:
 
 def listener(port: int) -> int:
     """pid of the process that listens on the port."""
-    return next(c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port and c.pid)
+    return next(
+        c.pid
+        for c in psutil.net_connections("tcp")
+        if c.status == "LISTEN" and getattr(c.laddr, "port", None) == port and c.pid
+    )
 
 
 def port_of(checkout: Checkout) -> int:
@@ -151,7 +155,9 @@ def test_down_leaves_no_process_no_port_and_no_store(checkout: Checkout):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", port_of(checkout)))
     assert not list((checkout.root / ".local" / "store").rglob("model.onnx"))
-    assert (checkout.root / "models" / "digits" / "v1" / "model.onnx").exists(), "releases are not the stack's to delete"
+    assert (checkout.root / "models" / "digits" / "v1" / "model.onnx").exists(), (
+        "releases are not the stack's to delete"
+    )
 
 
 class TestBadInput:
@@ -164,9 +170,22 @@ class TestBadInput:
         for text in expected:
             assert text in result.stdout, result.stdout
         assert "Traceback" not in result.stdout
-        resources = [r for r in json.loads(checkout.state() or '{"checkpoint":{"latest":{}}}')["checkpoint"]["latest"].get("resources") or [] if r["custom"]]
-        had = [r for r in json.loads(before or '{"checkpoint":{"latest":{}}}')["checkpoint"]["latest"].get("resources") or [] if r["custom"]]
-        assert [r["urn"] for r in resources if "dynamic" in r["type"]] == [r["urn"] for r in had if "dynamic" in r["type"]]
+        resources = [
+            r
+            for r in json.loads(checkout.state() or '{"checkpoint":{"latest":{}}}')["checkpoint"]["latest"].get(
+                "resources"
+            )
+            or []
+            if r["custom"]
+        ]
+        had = [
+            r
+            for r in json.loads(before or '{"checkpoint":{"latest":{}}}')["checkpoint"]["latest"].get("resources") or []
+            if r["custom"]
+        ]
+        assert [r["urn"] for r in resources if "dynamic" in r["type"]] == [
+            r["urn"] for r in had if "dynamic" in r["type"]
+        ]
 
     def test_an_unknown_field(self, checkout: Checkout):
         checkout.edit(relase="digits@1")
