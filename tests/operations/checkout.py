@@ -1,4 +1,4 @@
-"""A checkout of one's own: the tracked files of this tree in a temporary folder, with a stack of its own on a free port.
+"""A checkout of one's own: the tracked files of this tree in a temporary folder, its stack on a free port.
 
 What a test does there is what a user does: `python -m operations …` in a fresh clone. The Python environment is the
 tests' own, linked.
@@ -6,6 +6,7 @@ tests' own, linked.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -88,3 +89,9 @@ class Checkout:
         """Text of the stack's state file; empty where there is none."""
         files = list((self.root / ".local" / "state").glob(".pulumi/stacks/*/dev.json"))
         return files[0].read_text() if files else ""
+
+    def made(self) -> dict[str, Any]:
+        """What exists beside components, by the state: URN of each dynamic resource and its outputs."""
+        latest = json.loads(self.state() or '{"checkpoint": {}}')["checkpoint"].get("latest") or {}
+        resources = latest.get("resources") or []
+        return {r["urn"]: r["outputs"] for r in resources if r["type"].startswith("pulumi-python:dynamic")}
