@@ -15,8 +15,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from spec.errors import Problem, SpecError, one_of, path, shown
-from spec.service import ServiceSpec, section_type
+from spec.service import ServiceSpec
 from spec.targets import TARGETS, Cloud, Target
+from spec.validation import section_type
 
 
 @dataclass(frozen=True)

@@ -32,20 +32,15 @@ class Problem:
 
 
 class SpecError(ValueError):
-    """The service description cannot be used. Raised before anything is changed.
+    """A description cannot be used. Raised before anything is changed.
 
-    problems: every mistake found, in the order of the description.
+    problems: every mistake found, in the order of the description. what: which description it is.
     """
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], what: str = "the service description") -> None:
         self.problems: Sequence[Problem] = tuple(problems)
-        many = len(self.problems) != 1
-        head = (
-            f"the service description has {len(self.problems)} problems"
-            if many
-            else "the service description has a problem"
-        )
-        super().__init__("\n".join([f"{head}:", *(f"  - {problem}" for problem in self.problems)]))
+        many = f"{len(self.problems)} problems" if len(self.problems) != 1 else "a problem"
+        super().__init__("\n".join([f"{what} has {many}:", *(f"  - {problem}" for problem in self.problems)]))
 
 
 class FieldError(ValueError):

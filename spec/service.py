@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, StringConstraints, model_validator
 
 from spec import errors
-from spec.errors import FieldError, Problem, SpecError, one_of, shown
+from spec.errors import FieldError
 from spec.fields import (
-    HIDDEN,
     Access,
     Budget,
     Canary,
@@ -34,24 +31,14 @@ from spec.fields import (
     TagKey,
     TagValue,
 )
+from spec.validation import section_type, validate
 
-__all__ = ["DeployTo", "ServiceSpec", "json_schema", "load_service"]
+__all__ = ["DeployTo", "ServiceSpec", "json_schema", "load_service", "section_type"]
 
 #: The stack for trying things out: what it holds may be deleted.
 UNPROTECTED_STACK = "dev"
 
 RELEASE = re.compile(r"^(?P<model>[a-z][a-z0-9_-]{0,62})@(latest|[1-9]\d{0,8})$")
-
-#: Types as a writer of YAML calls them, by pydantic's name of the error.
-YAML_WORDS = {
-    "tuple_type": "a list",
-    "model_type": "a mapping of fields",
-    "dict_type": "a mapping of names to values",
-    "string_type": "text",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-}
 
 # The shortest limit among the clouds (a storage account's 24 characters) holds for all, so a service can move.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,22}[a-z0-9]$")]
@@ -162,16 +149,7 @@ def load_service(config: Mapping[str, Any], *, stack: str) -> ServiceSpec:
     stack: its name; on `dev`, `protect` is off unless asked for.
     Raises SpecError with every problem found, each with the path as it stands in the file.
     """
-    if not isinstance(config, Mapping):
-        problem = Problem(
-            errors.ROOT, shown(config), "a mapping of fields", "Write name:, release: and deploy_to: beneath it."
-        )
-        raise SpecError([problem])
-    try:
-        # By way of JSON: strict (no "8080" for 8080, no true for 1), and yet lists become tuples.
-        spec = ServiceSpec.model_validate_json(json.dumps(config, default=str), strict=True)
-    except ValidationError as error:
-        raise SpecError(_problem(details) for details in error.errors() if not _follows(details)) from None
+    spec = validate(ServiceSpec, config, root=errors.ROOT, what="the service description")
     if "protect" in spec.model_fields_set or stack != UNPROTECTED_STACK:
         return spec
     spec = spec.model_copy(update={"protect": False})
@@ -182,90 +160,3 @@ def load_service(config: Mapping[str, Any], *, stack: str) -> ServiceSpec:
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the description, for editors."""
     return ServiceSpec.model_json_schema()
-
-
-def _follows(details: ErrorDetails) -> bool:
-    """Whether an error is only the consequence of another one that is listed as well."""
-    emptied = details["type"] == "too_short" and bool(details["input"])  # every item in it was wrong
-    return emptied or details["type"] == "default_factory_not_called"
-
-
-def _problem(details: ErrorDetails) -> Problem:
-    """A pydantic error in the words of this project."""
-    loc = details["loc"]
-    kind = details["type"]
-    value = details["input"]
-    context = details.get("ctx", {})
-    if isinstance(cause := context.get("error"), FieldError):
-        return Problem(errors.path((*loc, *cause.field)), shown(cause.value), cause.allowed, cause.fix)
-    loc = tuple(part for part in loc if part != "[key]")
-    field = errors.path(loc)
-    text = shown(HIDDEN) if loc[:2] == ("notify", "webhooks") else shown(value)
-    if kind == "missing":
-        return Problem(field, "missing", _description(loc), f"Add {loc[-1]}: beneath {errors.path(loc[:-1])}.")
-    if kind == "extra_forbidden":
-        known = _fields_at(loc[:-1])
-        meant = errors.near(str(loc[-1]), known)
-        fix = f"Did you mean {meant}?" if meant else "Remove it."
-        return Problem(field, "not a field", one_of(known), fix)
-    if kind == "literal_error":
-        expected = _alternatives(loc)
-        meant = errors.near(str(value), expected)
-        return Problem(field, text, one_of(expected), f"Did you mean {meant}?" if meant else "Take one of these.")
-    # What the field is for says more than a pattern; a bound or a type is said by the message.
-    description = _description(loc)
-    limit = YAML_WORDS.get(kind) or re.sub(r"^Input should be ", "", details["msg"])
-    allowed = description if kind == "string_pattern_mismatch" else f"{limit} ({description})" if description else limit
-    return Problem(field, text, allowed, f"Change {loc[-1] if isinstance(loc[-1], str) else field}.")
-
-
-def _section_at(loc: tuple[str | int, ...]) -> type[BaseModel] | None:
-    """The model that a path leads to, else None."""
-    model: type[BaseModel] | None = ServiceSpec
-    for part in loc:
-        if isinstance(part, int):
-            continue
-        info = model.model_fields.get(part) if model else None
-        model = section_type(info.annotation) if info else None
-    return model
-
-
-def section_type(annotation: Any) -> type[BaseModel] | None:
-    """The section within an annotation such as `Slo | None` or `tuple[DeployTo, ...]`, else None."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(filter(None, map(section_type, get_args(annotation))), None)
-
-
-def _fields_at(loc: tuple[str | int, ...]) -> list[str]:
-    model = _section_at(loc)
-    return list(model.model_fields) if model else []
-
-
-def _info(loc: tuple[str | int, ...]) -> Any:
-    names = [part for part in loc if isinstance(part, str)]
-    for length in range(len(names), 0, -1):
-        model = _section_at(tuple(names[: length - 1]))
-        if model and names[length - 1] in model.model_fields:
-            return model.model_fields[names[length - 1]]
-    return None
-
-
-def _description(loc: tuple[str | int, ...]) -> str:
-    info = _info(loc)
-    return (info.description or "").rstrip(".") if info else ""
-
-
-def _alternatives(loc: tuple[str | int, ...]) -> list[str]:
-    info = _info(loc)
-    found: list[str] = []
-
-    def collect(annotation: Any) -> None:
-        for argument in get_args(annotation):
-            if isinstance(argument, str):
-                found.append(argument)
-            else:
-                collect(argument)
-
-    collect(info.annotation if info else None)
-    return found

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ValidationError
 
 from spec.errors import SpecError
 from spec.fields import DeployTo, Scaling
-from spec.service import ServiceSpec, json_schema, load_service, section_type
+from spec.service import ServiceSpec, json_schema, load_service
 from spec.targets import TARGETS
+from spec.validation import section_type
 from tests.spec.descriptions import AWS, at, local
 from tests.spec.rules import RULES
 
