@@ -3,70 +3,85 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
+import re
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from model_server.codecs import open_inference
+from model_server import admin, controls
+from model_server.auth import Token
+from model_server.codecs import CODECS
+from model_server.codecs.base import Codec, Limits
+from model_server.codecs.errors import contract_of, error
 from model_server.errors import RequestError
 from model_server.http import (
-    TEXT,
     ClientGoneError,
+    HeaderList,
     Receive,
+    Request,
     Response,
     Scope,
     Send,
-    json_response,
+    compress,
+    decompress,
     read_body,
     send_response,
     with_security_headers,
 )
-from model_server.metrics import CONTENT_TYPE, Metrics
+from model_server.metrics import Metrics
 from model_server.router import Match, Router
+from model_server.runner import BusyError
+from model_server.serving import Served, Serving
+from model_server.settings import Settings
 from spec import contracts
-
-if TYPE_CHECKING:
-    from model_server.model import Model
 
 log = logging.getLogger("model_server")
 
-VERSION = "2"
-MAX_BODY = 32 * 1024 * 1024
-MAX_BATCH = 1024
-
-Operation = Callable[[Match, bytes], Response]
+_REQUEST_ID = contracts.REQUEST_ID_HEADER.encode()
+_TIMEOUT = contracts.TIMEOUT_HEADER.encode()
+_PLAIN = re.compile(rb"[\x21-\x7e]{1,128}")
+_CLOSE: HeaderList = [(b"connection", b"close")]
+_NO_HEADERS: HeaderList = []
+_BUSY_STATUS = {contract.name: contract.busy_status for contract in contracts.CONTRACTS}
 
 
 class App:
-    """The server's application. `serve` makes it ready; until then only liveness answers 200."""
+    """The server's application. Until `serve` is called only liveness answers 200."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.metrics = Metrics()
-        self.model: Model | None = None
-        self.name = ""
-        self.ready = False
-        self._router = Router(contracts.ROUTES)
-        self._human: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
-        self._operations: dict[str, Operation] = {
-            "live": lambda _match, _body: Response(200, b"live\n", TEXT),
-            "ready": self._ready,
-            "metrics": lambda _match, _body: Response(200, self.metrics.text(), CONTENT_TYPE),
-            "oip_server": lambda _match, _body: json_response(
-                {"name": "model-server", "version": VERSION, "extensions": []}
-            ),
-            "oip_live": lambda _match, _body: json_response({"live": True}),
-            "oip_ready": lambda _match, _body: json_response({"ready": self.ready}, 200 if self.ready else 503),
-            "oip_model": self._oip_model,
-            "oip_model_ready": self._oip_model_ready,
-            "oip_infer": self._oip_infer,
-        }
+        self.serving: Serving | None = None
+        self.draining = False
+        #: Set by the process: loads again what the URIs point at.
+        self.reload: Callable[[], None] = lambda: None
+        self._token = None if settings.token_file is None else Token(settings.token_file)
+        self._limits = Limits(settings.max_batch, settings.max_body)
+        self._router = Router(routes(settings))
+        self._operations = {**controls.OPERATIONS, **admin.OPERATIONS}
+        self._human: Any = None
 
-    def serve(self, model: Model, name: str | None) -> None:
-        """Answer with this model from now on."""
-        self.model, self.name = model, name or model.name
-        self.metrics.serves(self.name, model.version, model.digest)
-        self.ready = True
+    @property
+    def ready(self) -> bool:
+        """A release is loaded and the process is not on its way out."""
+        return self.serving is not None and not self.draining
+
+    def serve(self, serving: Serving) -> None:
+        """Answer with these releases from now on; requests that run on the ones before still end."""
+        before, self.serving = self.serving, serving
+        self.metrics.serves(
+            (served.model.name, served.model.version, served.model.digest) for served in serving.releases
+        )
+        if before is not None:
+            before.close()
+
+    def serving_now(self) -> Serving:
+        """What is served. Raises RequestError 503 before anything is."""
+        if self.serving is None:
+            raise RequestError(503, "no release is loaded yet", retry_after=1)
+        return self.serving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,65 +89,97 @@ class App:
         method = scope["method"]
         match = self._router.find("GET" if method == "HEAD" else method, scope["path"])
         if match is None:
-            await send_response(send, self._no_route(scope))
+            await send_response(send, self._no_route(scope), self._common(scope))
             return
-        if match.route.operation == "fastapi":
+        operation = match.route.operation
+        headers = dict(scope["headers"])
+        if self._token is not None and operation not in contracts.OPEN_OPERATIONS:
+            allowed = self._token.allows(headers.get(b"authorization"))
+            if not allowed:
+                refused = error(match.route.contract, 401, "send the header Authorization: Bearer <token>")
+                challenge = refused._replace(headers=[(b"www-authenticate", b"Bearer")])
+                await send_response(send, challenge, self._common(scope))
+                return
+        codec = CODECS.get(operation)
+        if codec is not None:
+            await self._predict(match, codec, headers, receive, send)
+        elif operation == "fastapi":
             await (await self._humans())(scope, receive, with_security_headers(send))
-            return
+        else:
+            await self._control(match, headers, receive, send)
+
+    async def _predict(
+        self, match: Match, codec: Codec, headers: dict[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        """Answer one request for a prediction. Everything a client can do wrong ends as its contract's own error."""
+        contract = match.route.contract
+        served: Served | None = None
         began = time.perf_counter()
         try:
-            body = await read_body(receive, MAX_BODY) if method == "POST" else b""
+            body = await read_body(receive, self._limits.max_body)
             began = time.perf_counter()
-            response = self._operations[match.route.operation](match, body)
-        except RequestError as error:
-            response = open_inference.error(error.status, error.message)
+            encoding = headers.get(b"content-encoding")
+            if encoding is not None:
+                body = decompress(body, encoding, self._limits.max_body)
+            serving = self.serving_now()
+            served = serving.pick(match.names, headers)
+            model, runner = served.model, served.runner
+            call = codec.decode(model, Request(headers, body, match.names), self._limits)
+            if runner.inline(call.rows):
+                answers = runner.run(call.feeds, call.rows, call.outputs)
+            else:
+                timeout = call.timeout or _client_timeout(headers) or self.settings.request_timeout
+                answers = await runner.submit(call.feeds, call.rows, call.outputs, time.monotonic() + timeout)
+            response = codec.encode(model, call, answers)
+            self.metrics.predicted(served.reference, call.rows)
+            if b"gzip" in headers.get(b"accept-encoding", b""):
+                response = compress(response)
         except ClientGoneError:
             return
+        except BusyError as busy:
+            self.metrics.shed.inc()
+            response = _with_retry(error(contract, _BUSY_STATUS[contract], "the server is busy"), busy.retry_after)
+        except RequestError as refused:
+            response = _refusal(contract, refused)
         except Exception:
-            log.exception("request failed: %s %s", method, scope["path"])
-            response = open_inference.error(500, "the server failed; its log says why")
-        if method == "POST":
-            release = self.model.version if self.model else ""
-            self.metrics.request(match.route.contract, release, response.status, time.perf_counter() - began)
-        await send_response(send, response)
+            log.exception("a prediction failed on %s", match.route.path)
+            response = error(contract, 500, "the server failed; its log says why")
+        extra: HeaderList = [*served.headers] if served is not None else []
+        request_id = headers.get(_REQUEST_ID)
+        if request_id is not None and _PLAIN.fullmatch(request_id):
+            extra.append((_REQUEST_ID, request_id))
+        if self.draining:
+            extra += _CLOSE
+        release = served.reference if served is not None else ""
+        self.metrics.request(contract, release, response.status, time.perf_counter() - began)
+        await send_response(send, response, extra)
+
+    async def _control(self, match: Match, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        contract = match.route.contract
+        try:
+            body = await read_body(receive, self._limits.max_body) if match.route.method != "GET" else b""
+            response = self._operations[match.route.operation](self, Request(headers, body, match.names))
+        except ClientGoneError:
+            return
+        except RequestError as refused:
+            response = _refusal(contract, refused)
+        except Exception:
+            log.exception("%s %s failed", match.route.method, match.route.path)
+            response = error(contract, 500, "the server failed; its log says why")
+        await send_response(send, response, _CLOSE if self.draining else _NO_HEADERS)
 
     def _no_route(self, scope: Scope) -> Response:
+        contract = contract_of(scope["path"])
         methods = self._router.methods(scope["path"])
-        if methods:
-            allow = ", ".join(methods)
-            return json_response(
-                {"error": f"{scope['method']} is not allowed here; allowed: {allow}"}, 405, [(b"allow", allow.encode())]
-            )
-        return json_response({"error": f"no such route; {contracts.DOCS_PATH} lists them"}, 404)
+        if not methods:
+            return error(contract, 404, f"no such route; GET {contracts.DOCS_PATH} lists them")
+        allow = ", ".join(methods)
+        refused = error(contract, 405, f"the method is not allowed here; allowed: {allow}")
+        return refused._replace(headers=[(b"allow", allow.encode())])
 
-    def _ready(self, _match: Match, _body: bytes) -> Response:
-        return Response(200, b"ready\n", TEXT) if self.ready else Response(503, b"not ready\n", TEXT)
-
-    def _asked_model(self, match: Match) -> Model:
-        """The model that the path names. Raises RequestError: 503 before it is loaded, 404 for any other."""
-        model = self.model
-        if model is None or not self.ready:
-            raise RequestError(503, "the model is not loaded yet")
-        if match.names["model"] != self.name:
-            raise RequestError(404, f"no model {match.names['model']!r}; this server serves {self.name!r}")
-        version = match.names.get("version")
-        if version is not None and version != model.version:
-            raise RequestError(404, f"no version {version!r} of {self.name!r}; this server serves {model.version!r}")
-        return model
-
-    def _oip_model(self, match: Match, _body: bytes) -> Response:
-        return json_response(open_inference.model_metadata(self._asked_model(match), self.name))
-
-    def _oip_model_ready(self, match: Match, _body: bytes) -> Response:
-        self._asked_model(match)
-        return json_response({"name": self.name, "ready": True})
-
-    def _oip_infer(self, match: Match, body: bytes) -> Response:
-        model = self._asked_model(match)
-        feeds, names, request_id = open_inference.decode(model, body, MAX_BATCH)
-        answers = model.run(feeds, names)
-        self.metrics.predicted(model.version, next(iter(feeds.values())).shape[0])
-        return open_inference.encode(model, self.name, answers, names, request_id)
+    def _common(self, scope: Scope) -> HeaderList:
+        """Headers of an answer that no operation gave; a body that nobody read ends the connection."""
+        return _CLOSE if self.draining or scope["method"] not in ("GET", "HEAD") else _NO_HEADERS
 
     async def _humans(self) -> Any:
         if self._human is None:
@@ -140,7 +187,40 @@ class App:
             def build() -> Any:
                 from model_server.human import build
 
-                return build(VERSION)
+                return build(controls.VERSION)
 
             self._human = await asyncio.get_running_loop().run_in_executor(None, build)
         return self._human
+
+
+def routes(settings: Settings) -> list[contracts.Route]:
+    """The table's routes under these settings: a platform's own paths filled in, administration only where it is on."""
+    there: list[contracts.Route] = []
+    for route in contracts.ROUTES:
+        if route.contract == contracts.ADMINISTRATION and not settings.admin:
+            continue
+        if route.variable is None:
+            there.append(route)
+        elif route.variable in settings.routes:
+            there.append(dataclasses.replace(route, path=settings.routes[route.variable]))
+    return there
+
+
+def _client_timeout(headers: dict[bytes, bytes]) -> float | None:
+    """Seconds of the timeout header, given in milliseconds. Raises RequestError."""
+    text = headers.get(_TIMEOUT)
+    if text is None:
+        return None
+    if not text.isdigit() or len(text) > 9 or int(text) == 0:
+        shown = text[:40].decode("latin-1")
+        raise RequestError(400, f"{contracts.TIMEOUT_HEADER} is {shown!r}; allowed: whole milliseconds from 1 on")
+    return int(text) / 1000
+
+
+def _refusal(contract: str, refused: RequestError) -> Response:
+    response = error(contract, refused.status, refused.message)
+    return response if refused.retry_after is None else _with_retry(response, refused.retry_after)
+
+
+def _with_retry(response: Response, seconds: int) -> Response:
+    return response._replace(headers=[*response.headers, (b"retry-after", b"%d" % seconds)])

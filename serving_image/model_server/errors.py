@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import enum
 
+#: Characters of an error's text that a client gets.
+MAX_MESSAGE = 800
+
 
 class Exit(enum.IntEnum):
     """Exit codes of `python -m model_server` (values of BSD's sysexits.h where one fits)."""
@@ -32,6 +35,8 @@ class RequestError(Exception):
     """
 
     def __init__(self, status: int, message: str, *, retry_after: int | None = None) -> None:
+        if len(message) > MAX_MESSAGE:  # a client's own words never make a large answer
+            message = f"{message[: MAX_MESSAGE - 1]}…"
         super().__init__(message)
         self.status = status
         self.message = message

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
-from model_server.errors import Exit, StartError
-from model_server.tensors import DATATYPES, FROM_ONNX, TensorSpec
+from model_server.errors import Exit, RequestError, StartError
+from model_server.tensors import DATATYPES, FROM_ONNX, Array, Arrays, TensorSpec
 from spec import release as releases
 
 log = logging.getLogger("model_server")
@@ -22,66 +24,108 @@ log = logging.getLogger("model_server")
 #: How far the warm prediction may be from the release's sample: another CPU rounds differently.
 RELATIVE_TOLERANCE = 1e-3
 ABSOLUTE_TOLERANCE = 1e-4
+#: Rows of the batch that the cost of one more row is measured with.
+PROBE_ROWS = 8
 
 # Numbers too large for a datatype become infinite, which the check of finite values refuses: no warning needed.
 np.seterr(all="ignore")
 
-Arrays = dict[str, np.ndarray[Any, Any]]
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run takes, measured when warm: `base` seconds, and `row` seconds for each row."""
+
+    base: float
+    row: float
+
+    def seconds(self, rows: int) -> float:
+        return self.base + self.row * rows
+
+    @property
+    def batching_pays(self) -> bool:
+        """Whether a batch of many is clearly quicker than its rows one by one."""
+        return self.row < 0.7 * self.seconds(1)
 
 
 @dataclass(frozen=True)
 class Model:
     """A release that predicts.
 
-    name, version, digest: as its metadata says. inputs, outputs: the schema. labels: class names, empty where the
-    model does not classify. row_seconds: what one row took when warm.
+    name: what clients call it. version, digest, metadata: as the release says. inputs, outputs: the schema. labels:
+    class names, empty where the model does not classify. statistics: histograms of the training data.
     """
 
     name: str
     version: str
     digest: str
+    reference: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     labels: tuple[str, ...]
     metadata: Mapping[str, Any]
+    statistics: Mapping[str, Any]
     session: ort.InferenceSession
-    row_seconds: float
+    cost: Cost
 
-    def run(self, feeds: Arrays, names: Sequence[str] | None = None) -> list[np.ndarray[Any, Any]]:
-        """Outputs in the order of `names`, all of them without names."""
-        return self.session.run(names, feeds)  # pyright: ignore[reportReturnType]
+    @cached_property
+    def inputs_by_name(self) -> dict[str, TensorSpec]:
+        return {spec.name: spec for spec in self.inputs}
+
+    @cached_property
+    def outputs_by_name(self) -> dict[str, TensorSpec]:
+        return {spec.name: spec for spec in self.outputs}
+
+    @cached_property
+    def _flexible(self) -> bool:
+        """Whether clients choose sizes beyond the batch, so that a run may fail by what they sent."""
+        return any(None in spec.row_shape for spec in self.inputs)
+
+    def run(self, feeds: Arrays, names: Sequence[str] | None = None) -> list[Array]:
+        """Outputs in the order of `names`, all of them without names.
+
+        Raises RequestError where the sizes that a client chose do not fit the graph.
+        """
+        try:
+            return self.session.run(names, feeds)  # pyright: ignore[reportReturnType]
+        except Exception as error:  # ONNX Runtime's errors have no common base
+            if self._flexible or type(error).__name__ == "InvalidArgument":
+                log.info("a request did not fit the graph: %s", error)
+                raise RequestError(400, "the sizes of the inputs do not fit this model") from None
+            raise
 
 
-def load(folder: Path, *, threads: int) -> Model:
+def load(folder: Path, *, name: str | None, threads: int) -> Model:
     """Verify the release in `folder`, load it, and predict one of its samples.
 
-    Raises StartError where a hash is wrong, the graph cannot be loaded or contradicts its metadata, or the answer is
-    not the sample's.
+    name: what clients call it; None: the release's own name. Raises StartError where a hash is wrong, the graph cannot
+    be loaded or contradicts its metadata, or the answer is not the sample's.
     """
     try:
         metadata = releases.verify(folder)
+        digest = releases.digest(folder)
     except releases.ReleaseError as error:
         raise StartError(Exit.TAMPERED, f"release refused: {error}") from None
+    file = folder / releases.MODEL_FILE
     try:
-        session = ort.InferenceSession(
-            str(folder / releases.MODEL_FILE), _options(threads), providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # ONNX Runtime has no common base for its errors
-        raise StartError(Exit.TAMPERED, f"{folder / releases.MODEL_FILE} cannot be loaded: {error}") from None
-    inputs, outputs = (_schema(folder, nodes) for nodes in (session.get_inputs(), session.get_outputs()))
-    _check_metadata(folder, metadata, inputs, outputs)
-    seconds = _warm(folder, session, inputs, outputs)
-    return Model(
-        name=metadata["name"],
+        session = ort.InferenceSession(str(file), _options(threads), providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors have no common base
+        raise StartError(Exit.TAMPERED, f"{file} cannot be loaded: {error}") from None
+    model = Model(
+        name=name or metadata["name"],
         version=str(metadata["version"]),
-        digest=releases.digest(metadata),
-        inputs=inputs,
-        outputs=outputs,
+        digest=digest,
+        reference=f"{metadata['name']}@{metadata['version']}",
+        inputs=_schema(file, session.get_inputs(), batched=True),
+        outputs=_schema(file, session.get_outputs()),
         labels=tuple(str(label) for label in metadata.get("class_labels") or ()),
         metadata=metadata,
+        statistics=json.loads((folder / releases.STATISTICS_FILE).read_text()),
         session=session,
-        row_seconds=seconds,
+        cost=Cost(0, 0),
     )
+    _check_metadata(folder, model)
+    feeds = _warm(folder, model)
+    return _measure(model, feeds)
 
 
 def _options(threads: int) -> ort.SessionOptions:
@@ -94,56 +138,86 @@ def _options(threads: int) -> ort.SessionOptions:
     return options
 
 
-def _schema(folder: Path, nodes: Sequence[Any]) -> tuple[TensorSpec, ...]:
+def _schema(file: Path, nodes: Sequence[Any], *, batched: bool = False) -> tuple[TensorSpec, ...]:
     specs: list[TensorSpec] = []
     for node in nodes:
         if node.type not in FROM_ONNX:
             raise StartError(
                 Exit.TAMPERED,
-                f"{folder / releases.MODEL_FILE}: {node.name!r} is {node.type}; "
-                f"this server serves tensors of {', '.join(DATATYPES)} (export a classifier with zipmap off)",
+                f"{file}: {node.name!r} is {node.type}; this server serves tensors of {', '.join(DATATYPES)} "
+                "(export a classifier with zipmap off)",
             )
         shape = tuple(size if isinstance(size, int) and size >= 0 else None for size in node.shape or ())
+        if batched and not shape:
+            raise StartError(Exit.TAMPERED, f"{file}: input {node.name!r} has no axes; its first one must be the batch")
         specs.append(TensorSpec(node.name, FROM_ONNX[node.type], shape))
     return tuple(specs)
 
 
-def _check_metadata(
-    folder: Path, metadata: Mapping[str, Any], inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
-) -> None:
-    for kind, specs in (("inputs", inputs), ("outputs", outputs)):
-        told, found = [entry["name"] for entry in metadata[kind]], [spec.name for spec in specs]
+def _check_metadata(folder: Path, model: Model) -> None:
+    for kind, specs in (("inputs", model.inputs), ("outputs", model.outputs)):
+        told = [(entry["name"], releases.OPEN_INFERENCE_DATATYPES[entry["dtype"]]) for entry in model.metadata[kind]]
+        found = [(spec.name, spec.datatype) for spec in specs]
         if told != found:
-            raise StartError(Exit.TAMPERED, f"{folder}: metadata names {kind} {told}, the graph has {found}")
+            raise StartError(Exit.TAMPERED, f"{folder}: the metadata says {kind} {told}, the graph has {found}")
 
 
-def _warm(
-    folder: Path, session: ort.InferenceSession, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
-) -> float:
-    """Predict the first sample; its answer must be right. Returns the seconds one more run takes."""
-    sample = json.loads((folder / releases.SAMPLES_FILE).read_text())["samples"][0]
-    feeds = {spec.name: _sample_array(spec, sample["inputs"][spec.name]) for spec in inputs}
-    answer = [np.asarray(output) for output in session.run(None, feeds)]
-    for spec, got in zip(outputs, answer, strict=True):
-        if spec.name not in sample["outputs"]:
-            continue
-        want = _sample_array(spec, sample["outputs"][spec.name])
-        right = (
+def _warm(folder: Path, model: Model) -> Arrays:
+    """Predict the first sample; its answer must be right. Returns its inputs."""
+    try:
+        sample = json.loads((folder / releases.SAMPLES_FILE).read_text())["samples"][0]
+        feeds = {spec.name: _sample_array(spec, sample["inputs"][spec.name]) for spec in model.inputs}
+        right = {spec.name: _sample_array(spec, sample["outputs"][spec.name]) for spec in model.outputs}
+    except (LookupError, TypeError, ValueError) as error:
+        raise StartError(
+            Exit.TAMPERED, f"{folder / releases.SAMPLES_FILE} holds no sample of this model: {error!r}"
+        ) from None
+    try:
+        answers = model.run(feeds)
+    except Exception as error:  # ONNX Runtime's errors have no common base
+        raise StartError(Exit.TAMPERED, f"{folder}: the warm prediction failed: {error}") from None
+    for spec, got in zip(model.outputs, answers, strict=True):
+        want = right[spec.name]
+        same = (
             np.allclose(got, want, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE)
             if spec.dtype.kind == "f"
             else np.array_equal(got, want)
         )
-        if not right:
+        if not same:
             raise StartError(
                 Exit.TAMPERED,
                 f"{folder}: the warm prediction is wrong: output {spec.name!r} is {got.tolist()}, "
                 f"{releases.SAMPLES_FILE} says {want.tolist()}; train and release the model again",
             )
-    began = time.perf_counter()
-    session.run(None, feeds)
-    return time.perf_counter() - began
+    return feeds
 
 
-def _sample_array(spec: TensorSpec, row: Any) -> np.ndarray[Any, Any]:
+def _sample_array(spec: TensorSpec, row: Any) -> Array:
     array = np.array(row, dtype=spec.dtype)
     return array[np.newaxis] if array.ndim == len(spec.shape) - 1 else array
+
+
+def _measure(model: Model, feeds: Arrays) -> Model:
+    """The model with its cost; one that cannot take two rows at once says so in its schema."""
+    one = _seconds(model, feeds)
+    if any(spec.shape[0] is not None for spec in model.inputs):
+        return dataclasses.replace(model, cost=Cost(0, one))
+    many = {name: np.repeat(array, PROBE_ROWS, axis=0) for name, array in feeds.items()}
+    try:
+        several = _seconds(model, many)
+    except Exception as error:  # ONNX Runtime's errors have no common base
+        log.warning("%s takes one row at a time: its graph fails on %d: %s", model.reference, PROBE_ROWS, error)
+        single = tuple(dataclasses.replace(spec, shape=(1, *spec.row_shape)) for spec in model.inputs)
+        return dataclasses.replace(model, inputs=single, cost=Cost(0, one))
+    row = max((several - one) / (PROBE_ROWS - 1), 0.0)
+    return dataclasses.replace(model, cost=Cost(max(one - row, 0.0), row))
+
+
+def _seconds(model: Model, feeds: Arrays) -> float:
+    """Seconds of a run: the best of three, as the first after a change of shape is slower."""
+    taken: list[float] = []
+    for _ in range(3):
+        began = time.perf_counter()
+        model.run(feeds)
+        taken.append(time.perf_counter() - began)
+    return min(taken)

@@ -1,4 +1,4 @@
-"""One server process: binds its port, answers liveness at once, loads the release beside it, drains on SIGTERM."""
+"""One server process: answers liveness at once, loads its releases beside it, drains on SIGTERM, exits 0."""
 
 from __future__ import annotations
 
@@ -12,38 +12,44 @@ from collections.abc import Iterator
 import uvicorn
 import uvloop
 
-from model_server import model
+from model_server import limits, protocol
+from model_server import model as models
 from model_server.app import App
 from model_server.errors import Exit, StartError
+from model_server.serving import Serving
 from model_server.settings import Settings
 from model_server.source import local_folder
+from model_server.split import Split
 
 log = logging.getLogger("model_server")
 
-#: Seconds after SIGTERM in which requests in flight may end.
-GRACE_SECONDS = 10
+#: Seconds an idle connection is kept: longer than the load balancers of the clouds keep theirs (60), so that it is
+#: they who close, and no request meets a closed connection.
+KEEP_ALIVE_SECONDS = 75
 
 
 def run(settings: Settings, sock: socket.socket) -> Exit:
     """Serve on a bound socket until SIGTERM or SIGINT. Returns the exit code."""
-    app = App()
+    app = App(settings)
+    protocol.GuardedProtocol.max_connections = settings.max_connections
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=protocol.GuardedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=max(1, round(settings.grace)),
     )
-    return _Process(config, app, settings, sock).run_to_end()
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # clients must not be able to fill the log
+    return Process(config, app, settings, sock).run_to_end()
 
 
-class _Process(uvicorn.Server):
-    """uvicorn with our own start and end: it exits 0 after SIGTERM, and loads the model while it answers liveness."""
+class Process(uvicorn.Server):
+    """uvicorn with our own start and end: it exits 0 after SIGTERM, and loads releases while it answers liveness."""
 
     def __init__(self, config: uvicorn.Config, app: App, settings: Settings, sock: socket.socket) -> None:
         super().__init__(config)
@@ -51,9 +57,12 @@ class _Process(uvicorn.Server):
         self._settings = settings
         self._sock = sock
         self._exit = Exit.OK
+        self._loading: asyncio.Task[None] | None = None
 
     def run_to_end(self) -> Exit:
+        """Serve until told to stop. Returns the exit code."""
         loop = uvloop.new_event_loop()
+        asyncio.set_event_loop(loop)
         try:
             loop.run_until_complete(self._main())
             loop.run_until_complete(loop.shutdown_default_executor())
@@ -62,30 +71,51 @@ class _Process(uvicorn.Server):
         return self._exit
 
     async def _main(self) -> None:
-        loading = asyncio.create_task(self._load())
+        self._app.reload = self._reload
+        self._loading = asyncio.create_task(self._first_load())
+        sweeping = asyncio.create_task(protocol.sweep(self.server_state.connections))
         await self.serve([self._sock])
-        if not loading.done():
-            loading.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await loading
+        for task in (self._loading, sweeping):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self._app.serving is not None:
+            self._app.serving.close()
 
-    async def _load(self) -> None:
+    async def _first_load(self) -> None:
         try:
-            loaded = await asyncio.get_running_loop().run_in_executor(None, _load_model, self._settings)
+            await self._load()
         except StartError as error:
             log.critical("%s", error)
             self._exit = error.exit_code
             self.should_exit = True
-            return
         except Exception:
             log.critical("the release cannot be loaded", exc_info=True)
             self._exit = Exit.CRASHED
             self.should_exit = True
+
+    async def _load(self) -> None:
+        settings, app = self._settings, self._app
+        stable, canary = await asyncio.get_running_loop().run_in_executor(None, _load_models, settings)
+        split = Split(settings.canary_percent, settings.sticky_header) if app.serving is None else app.serving.split
+        app.serve(Serving(stable, canary, split, settings, app.metrics))
+        served = " and ".join(model.reference for model in (stable, canary) if model is not None)
+        log.info("ready: %s on http://%s:%s", served, settings.host, settings.port)
+
+    def _reload(self) -> None:
+        """Load again what the URIs point at now; what is served goes on being served where that fails."""
+        if self._loading is not None and not self._loading.done():
             return
-        self._app.serve(loaded, self._settings.model_name)
-        log.info(
-            "ready: %s@%s on http://%s:%s", self._app.name, loaded.version, self._settings.host, self._settings.port
-        )
+
+        async def load() -> None:
+            try:
+                await self._load()
+            except StartError as error:
+                log.error("the release was not loaded again; the one before is still served: %s", error)  # noqa: TRY400
+            except Exception:
+                log.exception("the release was not loaded again; the one before is still served")
+
+        self._loading = asyncio.get_running_loop().create_task(load())
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -93,13 +123,45 @@ class _Process(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
         yield
 
     def _stop(self) -> None:
-        self._app.ready = False
-        self.force_exit = self.should_exit  # a second signal does not wait any longer
+        """First signal: not ready any more, serve on for the drain period, then stop. Second: stop at once."""
+        if self._app.draining:
+            self.force_exit = self.should_exit = True
+            return
+        self._app.draining = True
+        log.info(
+            "stopping: not ready, %g seconds of drain, then up to %g of grace",
+            self._settings.drain,
+            self._settings.grace,
+        )
+        asyncio.get_running_loop().call_later(self._settings.drain, self._exit_now)
+
+    def _exit_now(self) -> None:
         self.should_exit = True
 
 
-def _load_model(settings: Settings) -> model.Model:
-    return model.load(local_folder(settings.model_uri), threads=1)
+def _load_models(settings: Settings) -> tuple[models.Model, models.Model | None]:
+    threads = limits.threads_per_process(settings.workers)
+    stable = models.load(local_folder(settings.model_uri), name=settings.model_name, threads=threads)
+    if settings.canary_uri is None:
+        return stable, None
+    canary = models.load(local_folder(settings.canary_uri), name=settings.model_name, threads=threads)
+    _check_canary(stable, canary)
+    return stable, canary
+
+
+def _check_canary(stable: models.Model, canary: models.Model) -> None:
+    if canary.metadata["name"] != stable.metadata["name"]:
+        raise StartError(
+            Exit.BAD_SETTING, f"the canary is {canary.reference}, a release of another model than {stable.reference}"
+        )
+    if canary.version == stable.version:
+        raise StartError(Exit.BAD_SETTING, f"the canary is {canary.reference}, the same release as the stable one")
+    if canary.inputs != stable.inputs:
+        raise StartError(
+            Exit.BAD_SETTING,
+            f"the canary {canary.reference} takes other inputs than {stable.reference}: a request cannot go to either",
+        )

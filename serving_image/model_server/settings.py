@@ -1,102 +1,151 @@
 """Settings: environment variables, each checked once at start.
 
-A bad value is a StartError that names variable, value and what is allowed; nothing has been done by then.
+A bad value is a StartError that names variable, value and what is allowed; nothing has been done by then. What a
+platform sets (Vertex AI's AIP_…, Azure ML's AZUREML_MODEL_DIR, SageMaker's mount) is used where our own variable is not
+set; two that contradict each other are an error.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
 
+from model_server import values
 from model_server.errors import Exit, StartError
+from model_server.values import value
 from spec import contracts
-
-T = TypeVar("T")
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All that can be set from outside.
+    """All that can be set from outside. Times are seconds, sizes bytes, percentages 0 to 100.
 
     model_uri: folder or URI of ONE version of a model. model_name: the name clients use; None: the release's own.
+    canary_uri: a second release, which answers `canary_percent` of the requests; `sticky_header`: requests with the
+    same value of it go to the same release. routes: paths that a platform's variables give, by variable.
+    token_file: None where no token is asked for. workers: processes. max_wait: None lets the server choose.
     """
 
     model_uri: str
     model_name: str | None
     host: str
     port: int
+    workers: int
     log_level: str
+    log_config: Path | None
+    metrics_config: Path | None
+    canary_uri: str | None
+    canary_percent: float
+    sticky_header: str | None
+    capture_uri: str | None
+    capture_percent: float
+    capture_max_bytes: int
+    token_file: Path | None
+    admin: bool
+    max_body: int
+    max_batch: int
+    max_queue: int
+    max_wait: float | None
+    max_connections: int
+    request_timeout: float
+    drain: float
+    grace: float
+    emf_namespace: str | None
+    routes: Mapping[str, str]
 
 
 def read(env: Mapping[str, str]) -> Settings:
     """Settings from environment variables. Raises StartError."""
-    return Settings(
-        model_uri=_value(
-            env, contracts.MODEL_URI, _required("a folder or URI of one release, such as file:///models/digits/v1")
-        ),
-        model_name=_value(env, contracts.MODEL_NAME, _name, None),
-        host=_value(env, contracts.HOST, _host, "127.0.0.1"),
-        port=_value(env, contracts.PORT, _whole(1, 65535), contracts.DEFAULT_PORT),
-        log_level=_value(env, contracts.LOG_LEVEL, _one_of(LOG_LEVELS), "info"),
+    settings = Settings(
+        model_uri=_model_uri(env),
+        model_name=value(env, contracts.MODEL_NAME, values.name, None),
+        host=value(env, contracts.HOST, values.host, "127.0.0.1"),
+        port=_port(env),
+        workers=value(env, contracts.WORKERS, values.whole(1, 64), 1),
+        log_level=value(env, contracts.LOG_LEVEL, values.one_of(LOG_LEVELS), "info"),
+        log_config=value(env, contracts.LOG_CONFIG, values.file, None),
+        metrics_config=value(env, contracts.METRICS_CONFIG, values.file, None),
+        canary_uri=value(env, contracts.CANARY_URI, values.text, None),
+        canary_percent=value(env, contracts.CANARY_PERCENT, values.number(0, 100), 0.0),
+        sticky_header=value(env, contracts.CANARY_STICKY_HEADER, values.header, None),
+        capture_uri=value(env, contracts.CAPTURE_URI, values.text, None),
+        capture_percent=value(env, contracts.CAPTURE_PERCENT, values.number(0, 100), 0.0),
+        capture_max_bytes=value(env, contracts.CAPTURE_MAX_MIB, values.whole(1, 1_000_000), 256) << 20,
+        token_file=value(env, contracts.AUTH_TOKEN_FILE, values.file, None),
+        admin=value(env, contracts.ADMIN, values.one_of(("on", "off")), "off") == "on",
+        max_body=value(env, contracts.MAX_BODY_MIB, values.whole(1, 1024), 32) << 20,
+        max_batch=value(env, contracts.MAX_BATCH, values.whole(1, 100_000), 1024),
+        max_queue=value(env, contracts.MAX_QUEUE, values.whole(1, 100_000), 256),
+        max_wait=_milliseconds(env, contracts.MAX_WAIT_MS),
+        max_connections=value(env, contracts.MAX_CONNECTIONS, values.whole(1, 100_000), 1000),
+        request_timeout=value(env, contracts.REQUEST_TIMEOUT_SECONDS, values.number(0.001, 3600), 60.0),
+        drain=value(env, contracts.DRAIN_SECONDS, values.number(0, 3600), 0.0),
+        grace=value(env, contracts.GRACE_SECONDS, values.number(0, 3600), 10.0),
+        emf_namespace=value(env, contracts.EMF_NAMESPACE, values.namespace, None),
+        routes={
+            name: path
+            for name in (contracts.AIP_HEALTH_ROUTE, contracts.AIP_PREDICT_ROUTE)
+            if (path := value(env, name, values.path, None)) is not None
+        },
+    )
+    _check_pairs(settings, env)
+    return settings
+
+
+def _model_uri(env: Mapping[str, str]) -> str:
+    for name in (contracts.MODEL_URI, contracts.AIP_STORAGE_URI, contracts.AZUREML_MODEL_DIR):
+        uri = value(env, name, values.text, None)
+        if uri is not None:
+            return uri
+    if Path(contracts.SAGEMAKER_MODEL_FOLDER).is_dir():
+        return contracts.SAGEMAKER_MODEL_FOLDER
+    raise StartError(
+        Exit.BAD_SETTING,
+        f"environment variable {contracts.MODEL_URI} is not set; allowed: a folder or URI of one release, such as "
+        f"file:///models/digits/v1 ({contracts.AIP_STORAGE_URI}, {contracts.AZUREML_MODEL_DIR} or a mount at "
+        f"{contracts.SAGEMAKER_MODEL_FOLDER} will also do)",
     )
 
 
-class _BadValueError(Exception):
-    """Says what is allowed."""
+def _port(env: Mapping[str, str]) -> int:
+    own = value(env, contracts.PORT, values.whole(1, 65535), None)
+    vertex = value(env, contracts.AIP_HTTP_PORT, values.whole(1, 65535), None)
+    if own is not None and vertex is not None and own != vertex:
+        raise StartError(
+            Exit.BAD_SETTING,
+            f"environment variable {contracts.PORT} is '{own}', but Vertex AI asks on {contracts.AIP_HTTP_PORT}="
+            f"'{vertex}'; allowed: the same port in both, or {contracts.AIP_HTTP_PORT} alone",
+        )
+    return own or vertex or contracts.DEFAULT_PORT
 
 
-_MISSING = object()
+def _milliseconds(env: Mapping[str, str], name: str) -> float | None:
+    found = value(env, name, values.number(0, 3_600_000), None)
+    return None if found is None else found / 1000
 
 
-def _value(env: Mapping[str, str], name: str, parse: Callable[[str], T], default: object = _MISSING) -> T:
-    text = env.get(name, "").strip()
-    if not text and default is not _MISSING:
-        return default  # pyright: ignore[reportReturnType]  # the caller's default is of the field's type
-    try:
-        return parse(text)
-    except _BadValueError as bad:
-        found = repr(text) if text else "not set"
-        raise StartError(Exit.BAD_SETTING, f"environment variable {name} is {found}; allowed: {bad}") from None
-
-
-def _required(allowed: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if not text:
-            raise _BadValueError(allowed)
-        return text
-
-    return parse
-
-
-def _name(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", text):
-        raise _BadValueError("1 to 63 letters, digits, '.', '_' and '-', the first a letter or digit")
-    return text
-
-
-def _host(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", text):
-        raise _BadValueError("an address or host name, such as 127.0.0.1 or 0.0.0.0")
-    return text
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-            raise _BadValueError(f"a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.lower() not in words:
-            raise _BadValueError(" or ".join(words))
-        return text.lower()
-
-    return parse
+def _check_pairs(settings: Settings, env: Mapping[str, str]) -> None:
+    """What is accepted is used: a setting without its partner is an error, not ignored."""
+    if settings.canary_uri is None:
+        for name in (contracts.CANARY_PERCENT, contracts.CANARY_STICKY_HEADER):
+            if env.get(name, "").strip():
+                raise StartError(
+                    Exit.BAD_SETTING,
+                    f"environment variable {name} is {env[name]!r}, but {contracts.CANARY_URI} is not set; "
+                    f"allowed: {name} only together with {contracts.CANARY_URI}, the second release",
+                )
+    if settings.capture_percent > 0 and settings.capture_uri is None:
+        raise StartError(
+            Exit.BAD_SETTING,
+            f"environment variable {contracts.CAPTURE_PERCENT} is {env[contracts.CAPTURE_PERCENT]!r}, but "
+            f"{contracts.CAPTURE_URI} is not set; set it to the folder or URI that takes the captured requests",
+        )
+    if settings.admin and settings.token_file is None:
+        raise StartError(
+            Exit.BAD_SETTING,
+            f"environment variable {contracts.ADMIN} is 'on', but {contracts.AUTH_TOKEN_FILE} is not set; "
+            "allowed: 'on' only together with a token, as these routes change what is served",
+        )

@@ -1,4 +1,4 @@
-"""Where the release comes from: a folder or a URI, made a local folder."""
+"""Where a release comes from: a folder or a URI, made a local folder."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from model_server.errors import Exit, StartError
-from spec import contracts
 from spec import release as releases
+
+#: Folders below the given one in which a platform may have put the release (Azure ML: <model>/<version>).
+SEARCH_DEPTH = 3
 
 
 def local_folder(uri: str) -> Path:
@@ -17,22 +19,36 @@ def local_folder(uri: str) -> Path:
         if parts.netloc not in ("", "localhost"):
             raise StartError(
                 Exit.BAD_SETTING,
-                f"environment variable {contracts.MODEL_URI} is {uri!r}, which names the host {parts.netloc!r}; "
+                f"the release's URI is {uri!r}, which names the host {parts.netloc!r}; "
                 "allowed: a file:// URI of this machine, with three slashes",
             )
         folder = Path(unquote(parts.path))
     elif "://" in uri:
-        raise StartError(
-            Exit.BAD_SETTING,
-            f"environment variable {contracts.MODEL_URI} is {uri!r}; allowed: a folder or a file:// URI",
-        )
+        raise StartError(Exit.BAD_SETTING, f"the release's URI is {uri!r}; allowed: a folder or a file:// URI")
     else:
         folder = Path(uri)
-    if not (folder / releases.METADATA_FILE).is_file():
-        what = "holds no " + releases.METADATA_FILE if folder.is_dir() else "does not exist"
+    return find_release(folder, uri)
+
+
+def find_release(folder: Path, uri: str) -> Path:
+    """The folder itself, or the only release below it. Raises StartError for none and for several."""
+    if (folder / releases.METADATA_FILE).is_file():
+        return folder
+    if not folder.is_dir():
         raise StartError(
             Exit.NO_RELEASE,
-            f"no release at {contracts.MODEL_URI}={uri}: {folder} {what}; "
-            "name the folder of one version, such as models/digits/v1",
+            f"no release at {uri}: {folder} does not exist; name the folder of one version, such as models/digits/v1",
         )
-    return folder
+    found = [
+        file.parent
+        for depth in range(1, SEARCH_DEPTH + 1)
+        for file in folder.glob("/".join(["*"] * depth + [releases.METADATA_FILE]))
+        if not file.parent.is_symlink()
+    ]
+    if len(found) == 1:
+        return found[0]
+    what = f"holds {len(found)} releases" if found else f"holds no {releases.METADATA_FILE}"
+    raise StartError(
+        Exit.NO_RELEASE,
+        f"no one release at {uri}: {folder} {what}; name the folder of one version, such as models/digits/v1",
+    )

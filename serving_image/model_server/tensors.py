@@ -5,16 +5,21 @@ Every refusal is a RequestError 400 that names the tensor, the index where there
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from model_server.errors import RequestError
 
-#: Open Inference Protocol name -> (numpy dtype, ONNX type). BYTES holds strings as UTF-8.
+Array = np.ndarray[Any, Any]
+Arrays = dict[str, Array]
+
+#: Open Inference Protocol name -> (numpy dtype, ONNX type). BYTES holds strings.
 DATATYPES: dict[str, tuple[np.dtype[Any], str]] = {
     "BOOL": (np.dtype(np.bool_), "tensor(bool)"),
     "UINT8": (np.dtype(np.uint8), "tensor(uint8)"),
@@ -67,15 +72,21 @@ class TensorSpec:
         """Shape of one row: without the batch axis."""
         return self.shape[1:]
 
-    def check(self, array: np.ndarray[Any, Any], max_batch: int) -> np.ndarray[Any, Any]:
-        """The array, once its shape and its values are allowed. The dtype is right already."""
-        if array.shape[1:] != self.row_shape or not array.ndim:
-            self._check_shape(array.shape)
-        rows = array.shape[0]
-        first = self.shape[0]
-        if first is not None and rows != first:
-            raise RequestError(400, f"input {self.name!r}: the batch has {rows} rows; this model takes exactly {first}")
-        if rows > max_batch or rows < 1:
+    @cached_property
+    def row_size(self) -> int | None:
+        """Values in one row; None where that is not fixed."""
+        return None if None in self.row_shape else prod(size for size in self.row_shape if size is not None)
+
+    def check(self, array: Array, max_batch: int) -> Array:
+        """The array, once its shape and its values are allowed. Its dtype is right already."""
+        shape = array.shape
+        if shape[1:] != self.row_shape or not shape:
+            self._check_shape(shape)
+        rows = shape[0]
+        fixed = self.shape[0]
+        if fixed is not None and rows != fixed:
+            raise RequestError(400, f"input {self.name!r}: the batch has {rows} rows; this model takes exactly {fixed}")
+        if not 0 < rows <= max_batch:
             raise RequestError(400, f"input {self.name!r}: the batch has {rows} rows; allowed: 1 to {max_batch}")
         if self.dtype.kind == "f" and not np.isfinite(array).all():
             index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
@@ -86,89 +97,107 @@ class TensorSpec:
 
     def _check_shape(self, shape: tuple[int, ...]) -> None:
         allowed = len(shape) == len(self.shape) and all(
-            want is None or got == want for got, want in zip(shape[1:], self.row_shape, strict=True)
+            (want is None and got > 0) or got == want for got, want in zip(shape[1:], self.row_shape, strict=True)
         )
         if not allowed:
             raise RequestError(
                 400, f"input {self.name!r}: shape {list(shape)} is not allowed; this model takes {self.wire_shape}"
             )
 
-    def from_json(self, data: Any) -> np.ndarray[Any, Any]:
-        """An array of this datatype from JSON lists, flat or nested; the shape is left to the caller."""
-        if type(data) is not list:
-            raise RequestError(400, f"input {self.name!r}: data is {_kind(data)}; it must be an array")
-        kind = self.dtype.kind
-        allowed, words = _JSON_TYPES[kind]
-        found = _leaf_types(data)
-        if not found <= allowed:
-            self._refuse_leaf(data, allowed, words)
-        try:
-            if kind == "O":
-                return np.array(data, dtype=object)
-            if kind in "ui":
-                return self._integers(data)
-            return np.array(data, dtype=self.dtype)
-        except ValueError:
-            raise RequestError(400, f"input {self.name!r}: data is ragged; rows must have the same length") from None
-
-    def _integers(self, data: list[Any]) -> np.ndarray[Any, Any]:
-        limits = np.iinfo(self.dtype)
-        wide = np.array(data)
-        if wide.size and (wide.dtype.kind not in "ui" or wide.min() < limits.min or wide.max() > limits.max):
-            raise RequestError(
-                400, f"input {self.name!r}: a value is outside {self.datatype}, {limits.min} to {limits.max}"
-            )
-        return wide.astype(self.dtype)
-
-    def _refuse_leaf(self, data: list[Any], allowed: frozenset[type], words: str) -> None:
-        index, value = next((i, v) for i, v in _leaves(data) if type(v) not in allowed)
-        raise RequestError(400, f"input {self.name!r} at {list(index)}: {_kind(value)} where {words} must stand")
-
-
-def _leaf_types(data: list[Any]) -> set[type]:
-    """Types of the values in nested lists; list itself where lists and values stand side by side."""
-    types = set(map(type, data))
-    if list not in types:
-        return types
-    if len(types) > 1:
-        return types
-    if type(data[0]) is list and data[0] and type(data[0][0]) is not list:
-        nested: set[type] = set()
-        for row in data:
-            nested.update(map(type, row))
-        return nested
-    return set().union(*map(_leaf_types, data))
-
-
-def _leaves(data: list[Any], prefix: tuple[int, ...] = ()) -> Iterable[tuple[tuple[int, ...], Any]]:
-    mixed = any(type(value) is not list for value in data)
-    for index, value in enumerate(data):
-        if type(value) is list and not mixed:
-            yield from _leaves(value, (*prefix, index))
+    def from_json(self, data: Any) -> Array:
+        """An array of this datatype from JSON lists, flat or nested; whether its shape is right is `check`'s to say."""
+        flat, shape = self._flatten(data)
+        allowed, words = _JSON_TYPES[self.dtype.kind]
+        if not set(map(type, flat)) <= allowed:
+            self._refuse_value(flat, shape, allowed, words)
+        if self.dtype.kind in "ui":
+            array = self._integers(flat, shape)
         else:
-            yield (*prefix, index), value
+            try:
+                array = np.array(flat, dtype=self.dtype)
+            except OverflowError:  # a whole number that no float holds
+                raise RequestError(400, f"input {self.name!r}: a value is not a finite {self.datatype}") from None
+        return array if len(shape) == 1 else array.reshape(shape)
+
+    def _flatten(self, data: Any) -> tuple[list[Any], tuple[int, ...]]:
+        """Values of nested lists in one list, and the shape. Raises RequestError for ragged and for too deep ones."""
+        if type(data) is not list:
+            raise RequestError(400, f"input {self.name!r}: {_words(data)} where an array must stand")
+        shape = [len(data)]
+        while data and type(data[0]) is list:
+            if len(shape) == len(self.shape):
+                raise RequestError(
+                    400, f"input {self.name!r}: arrays are nested deeper than the {len(self.shape)} axes of this model"
+                )
+            size = len(data[0])
+            for index, row in enumerate(data):
+                if type(row) is not list or len(row) != size:
+                    found = f"{len(row)} values" if type(row) is list else _words(row)
+                    where = list(map(int, np.unravel_index(index, shape)))
+                    raise RequestError(
+                        400, f"input {self.name!r} at {where}: ragged: {found}, the first has {size} values"
+                    )
+            shape.append(size)
+            data = list(chain.from_iterable(data))
+        return data, tuple(shape)
+
+    def _integers(self, flat: list[int], shape: tuple[int, ...]) -> Array:
+        limits = np.iinfo(self.dtype)
+        if flat and (min(flat) < limits.min or max(flat) > limits.max):
+            at = next(i for i, number in enumerate(flat) if not limits.min <= number <= limits.max)
+            where = list(map(int, np.unravel_index(at, shape)))
+            raise RequestError(
+                400,
+                f"input {self.name!r} at {where}: {_words(flat[at])} is outside {self.datatype}, "
+                f"{limits.min} to {limits.max}",
+            )
+        return np.array(flat, dtype=self.dtype)
+
+    def _refuse_value(self, flat: list[Any], shape: tuple[int, ...], allowed: frozenset[type], words: str) -> None:
+        at = next(i for i, found in enumerate(flat) if type(found) not in allowed)
+        where = list(map(int, np.unravel_index(at, shape)))
+        raise RequestError(400, f"input {self.name!r} at {where}: {_words(flat[at])} where {words} must stand")
 
 
-def _kind(value: Any) -> str:
+def _words(value: Any) -> str:
     """What a JSON value is, in words, short enough for an error."""
     if value is None:
         return "null"
-    if isinstance(value, (dict, list)):
-        return "an object" if isinstance(value, dict) else "an array"
-    text = repr(value)
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "an array"
+    text = "true" if value is True else "false" if value is False else repr(value)
     return text if len(text) <= 40 else f"{text[:37]}…"
 
 
 def shape_from_json(name: str, shape: Any) -> tuple[int, ...]:
-    """A shape that a client wrote: a list of sizes ≥ 0."""
-    if type(shape) is not list or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
-        raise RequestError(400, f"input {name!r}: shape must be an array of sizes, such as [1, 64]")
+    """A shape that a client wrote: up to 32 sizes ≥ 0."""
+    if type(shape) is not list or len(shape) > 32 or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
+        raise RequestError(400, f"input {name!r}: shape must be an array of at most 32 sizes, such as [1, 64]")
     return tuple(shape)
 
 
-def to_json(array: np.ndarray[Any, Any]) -> Sequence[Any]:
-    """Values of an output, flat, as JSON can hold them (BYTES as strings)."""
-    flat = array.ravel().tolist()
+def batch_rows(feeds: Arrays) -> int:
+    """Rows of the batch. Raises RequestError where the inputs do not agree."""
+    rows = {name: array.shape[0] for name, array in feeds.items()}
+    if len(set(rows.values())) > 1:
+        raise RequestError(400, f"the inputs have batches of different sizes: {rows}")
+    return next(iter(rows.values()))
+
+
+def for_json(array: Array) -> Any:
+    """An output as the JSON writer takes it: numpy arrays of numbers as they are, strings as lists."""
     if array.dtype.kind == "O":
-        return [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in flat]
-    return flat
+        return _texts(array.tolist())
+    return np.ascontiguousarray(array)
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_texts(entry) for entry in value]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def names_of(specs: Sequence[TensorSpec]) -> list[str]:
+    return [spec.name for spec in specs]

@@ -1,0 +1,196 @@
+"""Runs models: a cheap run on the event loop, a costly one on a thread that takes what already waits as one batch.
+
+A hop to a thread costs more than a cheap model; a costly model on the loop would keep health checks waiting. Nothing
+ever waits for a batch to fill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+
+from model_server.errors import RequestError
+from model_server.metrics import Metrics
+from model_server.model import Model
+from model_server.tensors import Array, Arrays
+
+#: Runs that take less than this many seconds stay on the event loop.
+INLINE_SECONDS = 0.002
+#: Seconds that a request may wait for the model unless the setting says otherwise: this, or SHARE of one run if longer.
+MIN_WAIT = 0.05
+WAIT_SHARE = 1.5
+#: Rows of a batch beyond which more of them only makes the first ones wait.
+BATCH_ROWS = 64
+
+
+class BusyError(Exception):
+    """More waits than can be answered in time. retry_after: whole seconds until it is worth trying again."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
+@dataclass
+class _Job:
+    feeds: Arrays
+    rows: int
+    outputs: Sequence[str] | None
+    deadline: float
+    done: asyncio.Future[list[Array]]
+
+
+class Runner:
+    """Runs one model. Made on the event loop; `close` ends its thread."""
+
+    def __init__(self, model: Model, metrics: Metrics, *, max_queue: int, max_wait: float | None) -> None:
+        self._model = model
+        self._metrics = metrics
+        self._max_queue = max_queue
+        one = model.cost.seconds(1)
+        self._max_wait = max(MIN_WAIT, WAIT_SHARE * one) if max_wait is None else max_wait
+        self._inline_rows = _inline_rows(model)
+        self._batches = model.cost.batching_pays and all(
+            spec.shape[0] is None and None not in spec.row_shape for spec in model.inputs
+        )
+        self._loop = asyncio.get_running_loop()
+        self._wake = threading.Condition()
+        self._jobs: deque[_Job] = deque()
+        self._queued_rows = 0
+        self._busy_until = 0.0
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def inline(self, rows: int) -> bool:
+        """Whether a run of so many rows belongs on the event loop."""
+        return rows <= self._inline_rows
+
+    def run(self, feeds: Arrays, rows: int, outputs: Sequence[str] | None) -> list[Array]:
+        """Run now, on the calling thread."""
+        self._metrics.batch.observe(rows)
+        return self._model.run(feeds, outputs)
+
+    async def submit(self, feeds: Arrays, rows: int, outputs: Sequence[str] | None, deadline: float) -> list[Array]:
+        """Run on the thread, together with what waits there.
+
+        deadline: `time.monotonic()` at which the answer is of no use any more. Raises BusyError at once where the queue
+        is full or the wait would be too long, RequestError 504 at the deadline.
+        """
+        wait = self._expected_wait()
+        if len(self._jobs) >= self._max_queue or wait > self._max_wait:
+            raise BusyError(max(1, round(wait)))
+        now = time.monotonic()
+        if now + wait >= deadline:
+            raise RequestError(504, f"the deadline would pass: the model is busy for {wait:.3f} seconds")
+        job = _Job(feeds, rows, outputs, deadline, self._loop.create_future())
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=f"model-{self._model.reference}", daemon=True)
+            self._thread.start()
+        with self._wake:
+            self._jobs.append(job)
+            self._queued_rows += rows
+            self._wake.notify()
+        self._metrics.waits(1)
+        timer = self._loop.call_later(deadline - now, self._expire, job)
+        try:
+            return await job.done
+        finally:
+            timer.cancel()
+            self._metrics.waits(-1)
+
+    def close(self) -> None:
+        """End the thread once what waits is done."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+
+    def _expected_wait(self) -> float:
+        """Seconds until a request that comes now would begin to run."""
+        running = max(0.0, self._busy_until - time.monotonic())
+        if not self._jobs:
+            return running
+        if self._batches:
+            return running + self._model.cost.seconds(self._queued_rows)
+        return running + sum(self._model.cost.seconds(job.rows) for job in tuple(self._jobs))
+
+    @staticmethod
+    def _expire(job: _Job) -> None:
+        if not job.done.done():
+            job.done.set_exception(RequestError(504, "the deadline passed before the model answered"))
+
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                while not self._jobs and not self._closed:
+                    self._wake.wait()
+                if not self._jobs:
+                    return
+                batch = self._take()
+                rows = sum(job.rows for job in batch)
+                self._busy_until = time.monotonic() + self._model.cost.seconds(rows)
+            if batch:
+                self._run_batch(batch, rows)
+            self._busy_until = 0.0
+
+    def _take(self) -> list[_Job]:
+        """The next jobs that can run as one; those that nobody waits for any more are dropped."""
+        batch: list[_Job] = []
+        rows = 0
+        now = time.monotonic()
+        while self._jobs:
+            job = self._jobs[0]
+            late = job.done.done() or job.deadline <= now
+            if not late and batch:
+                full = rows + job.rows > BATCH_ROWS or job.outputs != batch[0].outputs
+                if full or not self._batches:
+                    break
+            self._jobs.popleft()
+            self._queued_rows -= job.rows
+            if not late:
+                batch.append(job)
+                rows += job.rows
+        return batch
+
+    def _run_batch(self, batch: list[_Job], rows: int) -> None:
+        answer: Future[list[list[Array]]] = Future()
+        try:
+            if len(batch) == 1:
+                answer.set_result([self._model.run(batch[0].feeds, batch[0].outputs)])
+            else:
+                feeds = {name: np.concatenate([job.feeds[name] for job in batch]) for name in batch[0].feeds}
+                answer.set_result(_split(self._model.run(feeds, batch[0].outputs), [job.rows for job in batch]))
+        except Exception as error:  # handed to each request, which logs it
+            answer.set_exception(error)
+        self._loop.call_soon_threadsafe(self._deliver, batch, rows, answer)
+
+    def _deliver(self, batch: list[_Job], rows: int, answer: Future[list[list[Array]]]) -> None:
+        self._metrics.batch.observe(rows)
+        error = answer.exception()
+        for index, job in enumerate(batch):
+            if job.done.done():
+                continue
+            if error is not None:
+                job.done.set_exception(error)
+            else:
+                job.done.set_result(answer.result()[index])
+
+
+def _inline_rows(model: Model) -> int:
+    """Rows up to which a run stays on the event loop; 0 where even one row is too much."""
+    if model.cost.seconds(1) > INLINE_SECONDS:
+        return 0
+    return int(min((INLINE_SECONDS - model.cost.base) / max(model.cost.row, 1e-9), 1_000_000))
+
+
+def _split(outputs: list[Array], rows: Sequence[int]) -> list[list[Array]]:
+    """Outputs of a batch, cut into those of its requests."""
+    cuts = np.cumsum(rows)[:-1]
+    parts = [np.split(output, cuts) for output in outputs]
+    return [list(part) for part in zip(*parts, strict=True)]

@@ -1,0 +1,36 @@
+"""Which release answers a request: by weight, by a sticky key, or the one that the path names."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Mapping
+
+#: Sticky keys fall on this many points, so that a share is exact to 1/100 of a percent and more.
+POINTS = 2**53
+
+
+class Split:
+    """Shares of a stable release and a canary.
+
+    percent: share of the canary, 0 to 100; may change at any time. A sticky key keeps its release as long as the share
+    does not cross the key's own point, in every process and after every restart: it is a hash of the key alone.
+    """
+
+    def __init__(self, percent: float, sticky_header: str | None) -> None:
+        self.percent = percent
+        self._header = sticky_header.encode() if sticky_header else None
+
+    def to_canary(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether the canary answers the request with these headers."""
+        if self._header is not None:
+            key = headers.get(self._header)
+            if key is not None:
+                return point(key) < self.percent
+        return random.random() * 100 < self.percent  # noqa: S311 # traffic, not a secret
+
+
+def point(key: bytes) -> float:
+    """The key's own point, 0 to 100, evenly spread over keys."""
+    number = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 11
+    return number / POINTS * 100
