@@ -24,9 +24,10 @@ $(PY):
 	$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment: install its venv module (Debian: python3-venv), or name another with make PYTHON=…"; exit 1; }
 	$(PY) -m pip install --quiet --disable-pip-version-check uv
 
-# uv installs in seconds what pip takes a minute for; pip is the way where uv cannot reach the index as pip can.
+# uv installs in seconds what pip takes a minute for; pip is the way where uv cannot reach the index as pip can. Both
+# compile: else every start of a command would, wherever Python is told not to write bytecode.
 define install
-$(PY) -m uv pip install --quiet --python $(PY) $(1) || $(PY) -m pip install --quiet --disable-pip-version-check $(1)
+$(PY) -m uv pip install --quiet --compile-bytecode --python $(PY) $(1) || $(PY) -m pip install --quiet --disable-pip-version-check $(1)
 endef
 
 $(UP_READY): $(PARTS) constraints.txt | $(PY)

@@ -121,11 +121,12 @@ class CliStack:
         from pulumi import automation
 
         env = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+        self._options: dict[str, Any] = {}
         if own_backend:
             env["PULUMI_CONFIG_PASSPHRASE"] = workspace.passphrase()
         if own_backend and "PULUMI_BACKEND_URL" not in os.environ:
-            _make_stack(workspace, stack)
             env["PULUMI_BACKEND_URL"] = workspace.backend.as_uri()
+            self._options["config_file"] = _private_copy(workspace, stack)
         try:
             command = automation.PulumiCommand(root=str(cli.parent.parent) if cli.parent.name == "bin" else None)
             self._stack = automation.create_or_select_stack(
@@ -137,17 +138,17 @@ class CliStack:
             raise OperationError(str(error)) from error
 
     def up(self) -> Mapping[str, int]:
-        return self._changes(self._call("up", on_output=_print))
+        return self._changes(self._call("up", on_output=_print, **self._options))
 
     def preview(self) -> Mapping[str, int]:
-        result = self._call("preview", on_output=_print)
+        result = self._call("preview", on_output=_print, **self._options)
         return {getattr(op, "value", str(op)): count for op, count in result.change_summary.items()}
 
     def refresh(self) -> Mapping[str, int]:
-        return self._changes(self._call("refresh", on_output=_print))
+        return self._changes(self._call("refresh", on_output=_print, **self._options))
 
     def destroy(self) -> Mapping[str, int]:
-        return self._changes(self._call("destroy", on_output=_print))
+        return self._changes(self._call("destroy", on_output=_print, **self._options))
 
     def outputs(self) -> Mapping[str, Any]:
         return {name: "[secret]" if output.secret else output.value for name, output in self._call("outputs").items()}
@@ -166,11 +167,11 @@ class CliStack:
         return dict(result.summary.resource_changes or {})
 
 
-def _make_stack(workspace: Workspace, stack: str) -> None:
-    """An empty state for a stack that has none, with the encryption salt in it.
+def _private_copy(workspace: Workspace, stack: str) -> str:
+    """Path of a copy of the stack's file that the CLI may write to; the stack is made where there is none.
 
-    Left to itself the CLI makes the stack and writes a salt, made from this machine's passphrase, into the stack's
-    file, which everybody shares.
+    The CLI writes an encryption salt, made from this machine's passphrase, into the file it is given. The stack's file
+    is everybody's; the salt stays in the state.
     """
     from engine.errors import EngineError
     from engine.project import load_project
@@ -182,6 +183,10 @@ def _make_stack(workspace: Workspace, stack: str) -> None:
             load(workspace.backend, project.name, stack, workspace.passphrase(), project.salt).save()
     except EngineError as error:
         raise OperationError(str(error)) from error
+    copy = workspace.local / "config" / project.stack_file.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(project.stack_file, copy)
+    return str(copy)
 
 
 def _print(line: str) -> None:
