@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +16,8 @@ from rich.console import Console
 from engine.events import Event
 from operations.errors import OperationError
 from operations.workspace import Workspace
+
+_SALT = re.compile(r"^encryptionsalt: .*\n?", re.MULTILINE)
 
 #: Set to `embedded` or `cli` to choose by hand; by default the CLI is used where it is found.
 ENGINE_VARIABLE = "CLOUD_ML_ENGINE"
@@ -121,34 +125,36 @@ class CliStack:
         from pulumi import automation
 
         env = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
-        self._options: dict[str, Any] = {}
+        self._file: Path | None = None
         if own_backend:
             env["PULUMI_CONFIG_PASSPHRASE"] = workspace.passphrase()
         if own_backend and "PULUMI_BACKEND_URL" not in os.environ:
+            workspace.backend.mkdir(parents=True, exist_ok=True)
             env["PULUMI_BACKEND_URL"] = workspace.backend.as_uri()
-            self._options["config_file"] = _private_copy(workspace, stack)
+            self._file = workspace.root / f"Pulumi.{stack}.yaml"
         try:
             command = automation.PulumiCommand(root=str(cli.parent.parent) if cli.parent.name == "bin" else None)
-            self._stack = automation.create_or_select_stack(
-                stack_name=stack,
-                work_dir=str(workspace.root),
-                opts=automation.LocalWorkspaceOptions(pulumi_command=command, env_vars=env),
-            )
+            with _without_salt(self._file):
+                self._stack = automation.create_or_select_stack(
+                    stack_name=stack,
+                    work_dir=str(workspace.root),
+                    opts=automation.LocalWorkspaceOptions(pulumi_command=command, env_vars=env),
+                )
         except automation.CommandError as error:
             raise OperationError(str(error)) from error
 
     def up(self) -> Mapping[str, int]:
-        return self._changes(self._call("up", on_output=_print, **self._options))
+        return self._changes(self._call("up", on_output=_print))
 
     def preview(self) -> Mapping[str, int]:
-        result = self._call("preview", on_output=_print, **self._options)
+        result = self._call("preview", on_output=_print)
         return {getattr(op, "value", str(op)): count for op, count in result.change_summary.items()}
 
     def refresh(self) -> Mapping[str, int]:
-        return self._changes(self._call("refresh", on_output=_print, **self._options))
+        return self._changes(self._call("refresh", on_output=_print))
 
     def destroy(self) -> Mapping[str, int]:
-        return self._changes(self._call("destroy", on_output=_print, **self._options))
+        return self._changes(self._call("destroy", on_output=_print))
 
     def outputs(self) -> Mapping[str, Any]:
         return {name: "[secret]" if output.secret else output.value for name, output in self._call("outputs").items()}
@@ -157,7 +163,8 @@ class CliStack:
         from pulumi import automation
 
         try:
-            return getattr(self._stack, action)(**options)
+            with _without_salt(self._file):
+                return getattr(self._stack, action)(**options)
         except automation.CommandError as error:
             # The CLI has told the user everything while it ran.
             raise OperationError(f"`pulumi {action}` failed; what it says stands above") from error
@@ -167,26 +174,21 @@ class CliStack:
         return dict(result.summary.resource_changes or {})
 
 
-def _private_copy(workspace: Workspace, stack: str) -> str:
-    """Path of a copy of the stack's file that the CLI may write to; the stack is made where there is none.
+@contextlib.contextmanager
+def _without_salt(stack_file: Path | None) -> Iterator[None]:
+    """Take the encryption salt out of the stack's file again, where the CLI put one in.
 
-    The CLI writes an encryption salt, made from this machine's passphrase, into the file it is given. The stack's file
-    is everybody's; the salt stays in the state.
+    The salt is made from this machine's passphrase, the stack's file is everybody's, and the state holds the salt as
+    well. Whatever else was changed in the file meanwhile stays.
     """
-    from engine.errors import EngineError
-    from engine.project import load_project
-    from engine.state import load, state_path
-
+    had_salt = stack_file is None or _SALT.search(stack_file.read_text())
     try:
-        project = load_project(workspace.root, stack)
-        if not state_path(workspace.backend, project.name, stack).exists():
-            load(workspace.backend, project.name, stack, workspace.passphrase(), project.salt).save()
-    except EngineError as error:
-        raise OperationError(str(error)) from error
-    copy = workspace.local / "config" / project.stack_file.name
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(project.stack_file, copy)
-    return str(copy)
+        yield
+    finally:
+        if stack_file is not None and not had_salt:
+            text = stack_file.read_text()
+            if _SALT.search(text):
+                stack_file.write_text(_SALT.sub("", text))
 
 
 def _print(line: str) -> None:

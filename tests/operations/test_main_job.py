@@ -103,6 +103,13 @@ def test_a_second_up_changes_nothing(checkout: Checkout):
     assert checkout.made() == before
 
 
+def test_the_shared_stack_file_is_left_as_it_was(checkout: Checkout):
+    before = checkout.stack_file.read_bytes()
+    up(checkout)
+    assert checkout.run("refresh").returncode == 0
+    assert checkout.stack_file.read_bytes() == before
+
+
 def test_another_port_moves_the_server(checkout: Checkout):
     up(checkout)
     before = port_of(checkout)
