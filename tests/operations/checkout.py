@@ -91,7 +91,14 @@ class Checkout:
         return files[0].read_text() if files else ""
 
     def made(self) -> dict[str, Any]:
-        """What exists beside components, by the state: URN of each dynamic resource and its outputs."""
+        """What exists beside components, by the state: URN of each dynamic resource and its outputs.
+
+        Without `__provider`: it is a secret, and a secret reads differently each time it is written.
+        """
         latest = json.loads(self.state() or '{"checkpoint": {}}')["checkpoint"].get("latest") or {}
         resources = latest.get("resources") or []
-        return {r["urn"]: r["outputs"] for r in resources if r["type"].startswith("pulumi-python:dynamic")}
+        return {
+            r["urn"]: {name: value for name, value in r["outputs"].items() if name != "__provider"}
+            for r in resources
+            if r["type"].startswith("pulumi-python:dynamic")
+        }
