@@ -57,6 +57,9 @@ refresh: $(UP_READY) ## compare the state with what is really there
 outputs: $(UP_READY) ## what the stack exports
 	@$(PY) -m operations outputs --stack $(STACK)
 
+monitor: $(UP_READY) ## watch the local stack with Prometheus and Alertmanager, until Ctrl-C
+	@$(PY) -m operations monitor --stack $(STACK)
+
 pulumi: $(UP_READY) ## install the Pulumi CLI into the working tree
 	@$(PY) -m operations install-cli
 
@@ -86,4 +89,4 @@ lock: | $(PY) ## renew constraints.txt from the requirements files
 	rm .local-requirements.in
 	mv constraints.new constraints.txt
 
-.PHONY: help setup up down preview refresh outputs pulumi train test check docs format lock
+.PHONY: help setup up down preview refresh outputs monitor pulumi train test check docs format lock

@@ -49,6 +49,16 @@ def outputs(stack: Stack = "dev") -> None:
 
 
 @app.command()
+def monitor(
+    stack: Stack = "dev",
+    prometheus_port: Annotated[int, typer.Option(min=1024, max=65535, help="Loopback port of Prometheus.")] = 9090,
+    alertmanager_port: Annotated[int, typer.Option(min=1024, max=65535, help="Loopback port of Alertmanager.")] = 9093,
+) -> None:
+    """Run Prometheus and Alertmanager beside the local stack, and print what fires, until Ctrl-C."""
+    commands.monitor(WORKSPACE, stack, prometheus_port=prometheus_port, alertmanager_port=alertmanager_port)
+
+
+@app.command()
 def install_cli() -> None:
     """Install the Pulumi CLI into the working tree, with Pulumi's own installer."""
     commands.install_cli(WORKSPACE)

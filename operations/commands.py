@@ -59,6 +59,15 @@ def outputs(workspace: Workspace, stack: str) -> None:
     print(json.dumps(engine.outputs(), indent=2))  # noqa: T201 # for a program to read
 
 
+def monitor(workspace: Workspace, stack: str, *, prometheus_port: int, alertmanager_port: int) -> None:
+    """Watch the local service of a stack with Prometheus and Alertmanager, until Ctrl-C."""
+    from operations.monitor import watch
+
+    service = load_stack_service(workspace, stack)
+    exports = _open(workspace, stack, service, quiet=True).outputs()
+    watch(workspace, stack, service, exports, prometheus_port=prometheus_port, alertmanager_port=alertmanager_port)
+
+
 def install_cli(workspace: Workspace) -> None:
     """Install the CLI version that matches the SDK, with the Automation API's own installer."""
     from pulumi.automation import PulumiCommand

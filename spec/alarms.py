@@ -64,7 +64,7 @@ STANDING = (
         "ticket",
         "service",
         "saturated",
-        "requests wait all the time while as many replicas run as are allowed",
+        "replicas hold more requests than they are meant to, and no more replicas may start",
         ("saturation", "replicas"),
         10 * MINUTE,
     ),

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from spec.errors import Problem, SpecError, one_of, path, shown
+from spec.server_metrics import LATENCY_BUCKETS
 from spec.service import ServiceSpec
 from spec.targets import TARGETS, Cloud, Target
 from spec.validation import section_type
@@ -75,7 +76,7 @@ EVERYWHERE: dict[str, Cell] = {
 
 _NO_LIMIT = "a plain process takes what the machine has; nothing limits it"
 _ONE_PROCESS = "the target is one process"
-_NO_ALARMS = "no alarms are made beside a process"
+_MONITOR = "`make monitor`"
 _OWN_MACHINE = "the target is this machine"
 
 COLUMNS: dict[tuple[Cloud, Target], Column | NotBuilt] = {
@@ -107,8 +108,13 @@ COLUMNS["local", "process"] = Column(
         "rollout.strategy": Mapped("the process is replaced", ("all_at_once",), "one process has no traffic to shift"),
         "rollout.step_percent": Rejected("one process has no traffic to shift"),
         "rollout.bake_minutes": Rejected("one process has no traffic to shift"),
-        "rollout.rollback_on_alarm": Mapped("no rollback", (False,), _NO_ALARMS),
-        "slo": Rejected(_NO_ALARMS),
+        "rollout.rollback_on_alarm": Mapped("no rollback", (False,), "nothing rolls a process back"),
+        "slo": Mapped(f"{_MONITOR} evaluates rules made from it"),
+        "slo.latency_ms": Mapped(
+            f"{_MONITOR} evaluates rules made from it",
+            tuple(bound * 1000 for bound in LATENCY_BUCKETS),
+            "the server counts fast requests at these bounds of its histogram only",
+        ),
         "access.visibility": Mapped(
             "listens on the loopback address only",
             ("private",),
@@ -124,7 +130,8 @@ COLUMNS["local", "process"] = Column(
         "encryption.customer_managed_key": Mapped(
             "files as they are", (False,), "there is no key service on this machine"
         ),
-        "notify": Rejected(_NO_ALARMS),
+        "notify.emails": Rejected("no mail server is set up on this machine; a webhook is called"),
+        "notify.webhooks": Mapped(f"{_MONITOR} runs an Alertmanager that calls each for every alarm"),
         "budget": Rejected("a process on this machine costs nothing"),
         "runtime": Mapped("this project's own server", ("onnx",), "these runtimes need a Kubernetes target"),
     }

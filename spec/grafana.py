@@ -40,7 +40,7 @@ def queries(panel: Panel | AddedPanel, service: str) -> tuple[tuple[str, str], .
         ),
         "latency": tuple((f"p{q:g}", f"histogram_quantile({q / 100:g}, {buckets})") for q in (50, 95, 99)),
         "saturation": (
-            ("waiting", f"sum ({server.QUEUE_DEPTH}{{{where}}})"),
+            ("in hand", f"sum ({server.QUEUE_DEPTH}{{{where}}})"),
             ("turned away a second", f"sum (rate({server.SHED_TOTAL}{{{where}}}[5m]))"),
         ),
         "replicas": (

@@ -10,7 +10,7 @@ from typing import Any
 from spec import server_metrics as server
 from spec.alarms import CERTIFICATE_DAYS, DRIFT_PSI, STANDING, Alarm, burn_alarms, window
 from spec.errors import FieldError, one_of
-from spec.fields import Slo
+from spec.fields import DEFAULT_SCALING_TARGET, Slo
 from spec.slo import BURN_RULES, DAY, MINUTE, BurnRule, Objective, objectives
 from spec.vendor_metrics.scraped import CERTIFICATE_EXPIRY
 
@@ -32,6 +32,7 @@ def rule_file(
     slo: Slo | None,
     *,
     max_replicas: int,
+    concurrency: float = DEFAULT_SCALING_TARGET["concurrency"],
     certificate: str | None = None,
     rules: tuple[BurnRule, ...] = BURN_RULES,
     interval_seconds: int = INTERVAL_SECONDS,
@@ -39,8 +40,9 @@ def rule_file(
 ) -> dict[str, Any]:
     """All rules of a service, as the mapping that a rule file (YAML) holds.
 
-    max_replicas: `scaling.max`. certificate: name of its cert-manager Certificate, where there is one. rules: burn
-    rules; others than the workbook's are for tests. runbook_base: put before the runbook's path to make it a link.
+    max_replicas: `scaling.max`. concurrency: requests at once that a replica is meant to hold. certificate: name of its
+    cert-manager Certificate, where there is one. rules: burn rules; others than the workbook's are for tests.
+    runbook_base: put before the runbook's path to make it a link.
     Raises FieldError for a latency that the server's histogram has no bound at.
     """
     recorded: list[dict[str, Any]] = []
@@ -66,7 +68,7 @@ def rule_file(
     alerts = [
         _alert(alarm, service, condition, runbook_base)
         for alarm in alarms
-        if (condition := _condition(alarm, service, max_replicas, certificate)) is not None
+        if (condition := _condition(alarm, service, max_replicas, concurrency, certificate)) is not None
     ]
     # One group: its rules run one after the other, so an alert sees the ratios of the same moment.
     groups.append({"name": f"{service}-alarms", "interval": f"{interval_seconds}s", "rules": [*recorded, *alerts]})
@@ -111,7 +113,9 @@ def _ratio(service: str, objective: Objective, seconds: int) -> str:
     return f"1 - {fast} / ({total} > 0)"
 
 
-def _condition(alarm: Alarm, service: str, max_replicas: int, certificate: str | None) -> str | None:
+def _condition(
+    alarm: Alarm, service: str, max_replicas: int, concurrency: float, certificate: str | None
+) -> str | None:
     where = f'service="{service}"'
     if alarm.rule is not None and alarm.objective is not None:
         bound = f"{alarm.rule.factor * alarm.objective.budget:.12g}"
@@ -124,7 +128,8 @@ def _condition(alarm: Alarm, service: str, max_replicas: int, certificate: str |
     return {
         "Unhealthy": f"absent({server.RELEASE_INFO}{{{where}}} == 1)",
         "Saturated": (
-            f"sum by (service) ({server.QUEUE_DEPTH}{{{where}}}) > 0 "
+            f"sum by (service) (avg_over_time({server.QUEUE_DEPTH}{{{where}}}[5m])) "
+            f"> {concurrency:g} * count by (service) (up{{{where}}}) "
             f"and count by (service) (up{{{where}}}) >= {max_replicas}"
         ),
         "Throttled": f"sum by (service) (rate({server.SHED_TOTAL}{{{where}}}[5m])) > 0",

@@ -178,8 +178,8 @@ def test_standing_alarms_fire_after_they_held_and_clear(run_rules: Callable[...,
                 gauge("up", "1x200", instance="a"),
                 gauge("up", "1x200", instance="b"),
                 gauge(server.RELEASE_INFO, "1x99 _x10 1x100", version="1"),
-                # Requests wait from minute 20 to 50; a queue of ten minutes is not yet a reason.
-                gauge(server.QUEUE_DEPTH, "0x19 4x29 0x200", instance="a"),
+                # Two replicas are meant to hold 8 requests at once, and hold 12 from minute 20 to 50.
+                gauge(server.QUEUE_DEPTH, "1x19 12x29 1x200", instance="a"),
                 gauge(server.SHED_TOTAL, "0x59 0+5x29 145x200", instance="a"),
                 # One feature of two drifts for an hour and a half.
                 gauge(server.INPUT_DRIFT_PSI, "0.1x19 0.4x89 0.1x200", feature="a"),
@@ -191,7 +191,7 @@ def test_standing_alarms_fire_after_they_held_and_clear(run_rules: Callable[...,
                 standing("Unhealthy", 112, firing=False),
                 standing("Saturated", 25, firing=False),
                 standing("Saturated", 45, firing=True),
-                standing("Saturated", 55, firing=False),
+                standing("Saturated", 58, firing=False),
                 standing("Throttled", 55, firing=False),
                 standing("Throttled", 80, firing=True),
                 standing("Throttled", 100, firing=False),
@@ -204,7 +204,7 @@ def test_standing_alarms_fire_after_they_held_and_clear(run_rules: Callable[...,
 
 
 def test_saturation_is_no_alarm_while_more_replicas_may_start(run_rules: Callable[..., None]) -> None:
-    waiting = {**series(server.QUEUE_DEPTH, []), "values": "4x60"}
+    waiting = {**series(server.QUEUE_DEPTH, []), "values": "12x60"}
     run_rules(
         {
             "input_series": [waiting, {**series("up", []), "values": "1x60"}],
