@@ -157,8 +157,8 @@ def test_down_leaves_no_process_no_port_and_no_store(checkout: Checkout):
     down = checkout.run("down")
     assert down.returncode == 0, down.stdout
     assert server_pids(checkout) == []
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", port_of(checkout)))
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port_of(checkout)), timeout=2)
     assert not list((checkout.root / ".local" / "store").rglob("model.onnx"))
     assert (checkout.root / "models" / "digits" / "v1" / "model.onnx").exists(), (
         "releases are not the stack's to delete"
