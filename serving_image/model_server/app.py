@@ -59,7 +59,8 @@ class App:
         self.reload: Callable[[], None] = lambda: None
         self._token = None if settings.token_file is None else Token(settings.token_file)
         self._limits = Limits(settings.max_batch, settings.max_body)
-        self._router = Router(routes(settings))
+        self._routes = routes(settings)
+        self._router = Router(self._routes)
         self._operations = {**controls.OPERATIONS, **admin.OPERATIONS}
         self._human: Any = None
 
@@ -187,7 +188,7 @@ class App:
             def build() -> Any:
                 from model_server.human import build
 
-                return build(controls.VERSION)
+                return build(controls.VERSION, self._routes)
 
             self._human = await asyncio.get_running_loop().run_in_executor(None, build)
         return self._human

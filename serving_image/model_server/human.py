@@ -8,6 +8,7 @@ nothing from outside.
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,29 +22,36 @@ STYLE = (
     "code{background:#f3f3f3;padding:0 .2rem}"
 )
 
+#: What each content type holds, as far as it is the same for all contracts.
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "application/json": {"type": "object"},
+    "application/octet-stream": {"type": "string", "format": "binary"},
+    "application/x-npy": {"type": "string", "format": "binary"},
+}
 
-def build(server_version: str) -> FastAPI:
-    """The FastAPI application; its OpenAPI description is made from the contracts table."""
+
+def build(server_version: str, routes: Sequence[contracts.Route]) -> FastAPI:
+    """The FastAPI application; its OpenAPI description is made from the routes of the contracts table."""
     app = FastAPI(title="Model server", version=server_version, docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get(contracts.OPENAPI_PATH, include_in_schema=False)
     def openapi() -> dict[str, Any]:
-        return describe(app)
+        return describe(app, routes)
 
     @app.get(contracts.DOCS_PATH, include_in_schema=False)
     def docs() -> HTMLResponse:
         return HTMLResponse(
-            _page(), headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
+            _page(routes), headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
         )
 
     return app
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """OpenAPI 3.1 of every route in the contracts table."""
+def describe(app: FastAPI, routes: Sequence[contracts.Route]) -> dict[str, Any]:
+    """OpenAPI 3.1 of the routes. Where two contracts share a path the first one of the table describes it."""
     description = dict(app.openapi())
     paths: dict[str, Any] = {}
-    for route in contracts.ROUTES:
+    for route in routes:
         operation: dict[str, Any] = {
             "tags": [route.contract],
             "summary": route.says,
@@ -55,21 +63,22 @@ def describe(app: FastAPI) -> dict[str, Any]:
             operation["parameters"] = [
                 {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
             ]
-        if route.method == "POST":
-            operation["requestBody"] = {"content": {"application/json": {"schema": {"type": "object"}}}}
+        if route.accepts:
+            schemas = {kind: {"schema": _SCHEMAS.get(kind, {"type": "string"})} for kind in route.accepts}
+            operation["requestBody"] = {"required": True, "content": schemas}
             operation["responses"]["400"] = {
                 "description": "the request is not what the model takes; the body says why"
             }
-        paths.setdefault(route.path, {})[route.method.lower()] = operation
+        paths.setdefault(route.path, {}).setdefault(route.method.lower(), operation)
     description["paths"] = paths
     return description
 
 
-def _page() -> str:
+def _page(routes: Sequence[contracts.Route]) -> str:
     rows = "".join(
         f"<tr><td>{html.escape(route.contract)}<td><code>{route.method} {html.escape(route.path)}</code>"
         f"<td>{html.escape(route.says)}"
-        for route in contracts.ROUTES
+        for route in routes
     )
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
