@@ -10,22 +10,20 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from pulumi.runtime.proto import provider_pb2_grpc
-
 from engine.errors import EngineError
-from engine.providers import connect
 
 Line = Callable[[str], None]
 
 #: Resources the program may register at the same time.
 PARALLEL = 16
 _STOP_SECONDS = 5.0
+#: For output to arrive after the end of a process; longer only where something it started holds the pipe open.
+_LAST_WORDS_SECONDS = 1.0
 
 #: `python -m pulumi.dynamic` that ends with the engine instead of waiting for ever.
 _DYNAMIC_HOST = """
@@ -43,83 +41,85 @@ class Program:
 
     def __init__(self, python: str, folder: Path, env: Mapping[str, str], on_line: Line) -> None:
         source = Path(__file__).with_name("runner.py").read_text()
-        self._process = _start([python, "-u", "-c", source], folder, env)
+        reading, writing = os.pipe()
+        self._report, self._reporting = os.fdopen(reading), os.fdopen(writing, "w")
+        self._process = _start([python, "-u", "-c", source], folder, env, pass_fds=(writing,))
         self._readers = [_forward(stream, on_line) for stream in (self._process.stdout, self._process.stderr)]
 
-    def run(self, job: Mapping[str, Any]) -> None:
-        """Let it go. Returns at once; see wait()."""
-        pipe = self._process.stdin
-        assert pipe is not None  # noqa: S101 # opened as a pipe above
-        with contextlib.suppress(BrokenPipeError):  # it died while loading; wait() tells
-            pipe.write(json.dumps(job).encode())
-            pipe.close()
+    def rehearse(self, job: Mapping[str, Any]) -> int:
+        """Run it in dry-run mode, as the job's `rehearsal` says; its exit code."""
+        self._tell(json.dumps({**job, "report": self._reporting.fileno()}))
+        self._reporting.close()  # so that the other end's closing is noticed
+        answer = self._report.readline().strip()
+        return int(answer) if answer else self.wait()
+
+    def run(self, job: Mapping[str, Any] | None = None) -> int:
+        """Run it to its end: as the job says, or for real after a rehearsal. Its exit code."""
+        self._tell("go" if job is None else json.dumps(job))
+        return self.wait()
 
     def wait(self) -> int:
         """Its exit code, once all it printed has been passed on."""
-        code = self._process.wait()
+        # Popen.wait() would sit on Ctrl-C for a while; a join lets it through at once.
+        waiter = threading.Thread(target=self._process.wait, daemon=True)
+        waiter.start()
+        waiter.join()
         for reader in self._readers:
-            reader.join()
-        return code
+            reader.join(_LAST_WORDS_SECONDS)
+        return self._process.wait()
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None  # noqa: S101 # opened as a pipe
+        with contextlib.suppress(BrokenPipeError):  # it died while loading; wait() tells
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
 
     def stop(self) -> None:
         _stop(self._process)
+        self._report.close()
+        self._reporting.close()
 
 
 class DynamicHost:
-    """The process that holds the dynamic providers of the program."""
+    """The process that holds the dynamic providers of the program; started at the latest when it is needed."""
 
     def __init__(self, python: str, folder: Path, env: Mapping[str, str], on_line: Line) -> None:
         # Providers in the program's own modules are pickled by name: the host must find those modules.
         path = os.pathsep.join(filter(None, [str(folder), env.get("PYTHONPATH", "")]))
-        self._process = _start([python, "-u", "-c", _DYNAMIC_HOST], folder, {**env, "PYTHONPATH": path})
+        self._command = [python, "-u", "-c", _DYNAMIC_HOST]
+        self._folder, self._env = folder, {**env, "PYTHONPATH": path}
         self._on_line = on_line
-        self._closing = contextlib.ExitStack()
-        self._ready = threading.Lock()
-        self._stub: provider_pb2_grpc.ResourceProviderStub | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.RLock()
+        self._address = ""
 
-    def stub(self) -> provider_pb2_grpc.ResourceProviderStub:
-        """Waits until the process listens."""
-        with self._ready:
-            stub = self._stub
-            if stub is None:
-                assert self._process.stdout is not None  # noqa: S101 # opened as a pipe
-                line = self._process.stdout.readline().decode().strip()
-                _forward(self._process.stderr, self._on_line)
+    def start(self) -> subprocess.Popen[bytes]:
+        with self._starting:
+            self._process = self._process or _start(self._command, self._folder, self._env)
+            return self._process
+
+    def address(self) -> str:
+        """Where it listens, once it does."""
+        with self._starting:
+            if not self._address:
+                process = self.start()
+                assert process.stdout is not None  # noqa: S101 # opened as a pipe
+                line = process.stdout.readline().decode().strip()
+                _forward(process.stderr, self._on_line)
                 if not line.isdigit():
-                    raise EngineError(f"the host of dynamic resources did not start: {line or 'no port'}")
-                _forward(self._process.stdout, self._on_line)
-                stub = self._stub = self._closing.enter_context(connect(f"127.0.0.1:{line}"))
-            return stub
+                    raise EngineError(f"the host of dynamic resources did not start: {line or 'it gave no port'}")
+                _forward(process.stdout, self._on_line)
+                self._address = f"127.0.0.1:{line}"
+            return self._address
 
     def stop(self) -> None:
-        self._closing.close()
-        _stop(self._process)
+        if self._process is not None:
+            _stop(self._process)
 
 
-def python_of(python: str | None) -> str:
-    return python or sys.executable
-
-
-def job(
-    *,
-    settings: Mapping[str, Any],
-    config: Mapping[str, str],
-    secret_keys: set[str],
-    program: Path,
-) -> dict[str, Any]:
-    """What the runner reads from its standard input."""
-    folder = program if program.is_dir() else program.parent
-    return {
-        "settings": dict(settings),
-        "config": dict(config),
-        "secret_keys": sorted(secret_keys),
-        "folder": str(folder),
-        # The CLI runs the program under this relative name, and names of source files are part of pickled providers.
-        "program": "." if program.is_dir() else program.name,
-    }
-
-
-def _start(command: list[str], folder: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(
+    command: list[str], folder: Path, env: Mapping[str, str], pass_fds: tuple[int, ...] = ()
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
         cwd=folder,
@@ -128,6 +128,7 @@ def _start(command: list[str], folder: Path, env: Mapping[str, str]) -> subproce
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        pass_fds=pass_fds,
     )
 
 

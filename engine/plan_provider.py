@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from engine.providers import Diff, Provider, diff_of
@@ -33,4 +34,4 @@ class PlanProvider(Provider):
 
     def diff(self, old: Resource, news: Mapping[str, Any], ignore: list[str], urn: str) -> Diff:
         found = diff_of(old.inputs, news)
-        return Diff(found.changes, found.keys, detailed=found.detailed, replacement_known=not found.changes)
+        return replace(found, replacement_known=not found.changes)

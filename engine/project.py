@@ -32,6 +32,11 @@ class Project:
     _schema: dict[str, Any] = field(repr=False, default_factory=dict)
     _values: dict[str, Any] = field(repr=False, default_factory=dict)
 
+    def stacks(self) -> set[str]:
+        """Names of the stacks that have a file."""
+        files = self.stack_file.parent.glob("Pulumi.*.yaml")
+        return {file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files}
+
     def config(self, decrypt: Callable[[str], str]) -> tuple[dict[str, str], set[str]]:
         """The stack's config as `<namespace>:<key>` → string, and which keys are secret.
 

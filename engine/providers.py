@@ -44,12 +44,15 @@ class Diff:
     """What a provider says of a change.
 
     changes: None where it does not know. keys: changed properties. replaces: those that force a replacement.
-    detailed: property path → kind, where the provider gives it. replacement_known: False in a plan without provider.
+    named: those that the provider itself names; the CLI holds only these against `replace_on_changes`.
+    detailed: property path → kind, where the provider gives it.
+    replacement_known: False in a plan without provider.
     """
 
     changes: bool | None
     keys: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     detailed: Mapping[str, str] = field(default_factory=dict)
     delete_before_replace: bool = False
     replacement_known: bool = True
@@ -60,7 +63,7 @@ def diff_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> Diff:
     before, after = wire.reveal(dict(old)), wire.reveal(dict(new))
     keys = tuple(sorted(key for key in {*before, *after} if before.get(key) != after.get(key)))
     kinds = {key: "add" if key not in before else "delete" if key not in after else "update" for key in keys}
-    return Diff(bool(keys), keys, detailed=kinds)
+    return Diff(bool(keys), keys, named=keys, detailed=kinds)
 
 
 class Provider:
@@ -233,9 +236,10 @@ def _diff(answer: Any, olds: Mapping[str, Any], news: Mapping[str, Any]) -> Diff
     replaces += [path for path, kind in detailed.items() if kind.endswith("replace") and path not in replaces]
     if answer.changes == states.DIFF_UNKNOWN and not replaces:
         return diff_of(olds, news)
+    named = keys
     if not keys:
         keys = tuple(dict.fromkeys([*replaces, *diff_of(olds, news).keys]))
-    return Diff(True, keys, tuple(replaces), detailed, answer.deleteBeforeReplace)
+    return Diff(True, keys, tuple(replaces), named, detailed, answer.deleteBeforeReplace)
 
 
 def _kind(kind: Any) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine import wire
-from engine.children import DynamicHost
 from engine.errors import GET_CLI, EngineError
 from engine.plan_provider import PlanProvider
 from engine.providers import Provider, connect
@@ -22,7 +21,8 @@ _BUILT_IN = "pulumi"
 class Registry:
     """The providers of one run.
 
-    attached: package → host:port. plan: stand in for missing providers, for a preview alone.
+    attached: package → host:port. dynamic_address: starts the host of dynamic resources where it is needed. plan: stand
+    in for missing providers, for a preview alone.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Registry:
         config: Mapping[str, str],
         secret_keys: set[str],
         attached: Mapping[str, str],
-        start_host: Callable[[], DynamicHost],
+        dynamic_address: Callable[[], str],
         *,
         plan: bool = False,
     ) -> None:
@@ -43,8 +43,7 @@ class Registry:
         self._config, self._secret_keys = config, secret_keys
         self._attached = attached
         self._plan = plan
-        self._start_host = start_host
-        self._host: DynamicHost | None = None
+        self._dynamic_address = dynamic_address
         self._closing = contextlib.ExitStack()
         self._lock = threading.RLock()
         self._stubs: dict[str, Any] = {}
@@ -54,8 +53,6 @@ class Registry:
 
     def close(self) -> None:
         self._closing.close()
-        if self._host is not None:
-            self._host.stop()
 
     # -- whether there is one -----------------------------------------------------------------------------------------
 
@@ -137,17 +134,9 @@ class Registry:
     def _stub(self, package: str) -> Any:
         with self._lock:
             if package not in self._stubs:
-                if package == wire.DYNAMIC:
-                    self._host = self._host or self._start_host()
-                    self._stubs[package] = self._host.stub()
-                else:
-                    self._stubs[package] = self._closing.enter_context(connect(self._attached[package]))
+                address = self._dynamic_address() if package == wire.DYNAMIC else self._attached[package]
+                self._stubs[package] = self._closing.enter_context(connect(address))
             return self._stubs[package]
-
-    def start_host(self) -> None:
-        """Start the host of dynamic resources ahead of its first use."""
-        with self._lock:
-            self._host = self._host or self._start_host()
 
 
 def new_id() -> str:

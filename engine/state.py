@@ -12,7 +12,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -158,6 +158,15 @@ class State:
         self._written = 0
         self._backed_up = False
 
+    def rehearsal(self) -> State:
+        """A copy that is never written, to try a run on."""
+        copy = State(self.path, self.stack_name)
+        copy.frozen, copy.crypter = True, self.crypter
+        for resource in self.resources():
+            twin = replace(resource)
+            copy.old[id(twin)] = twin
+        return copy
+
     def resources(self) -> list[Resource]:
         with self.lock:
             return [*self.new, *self.old.values()]
@@ -283,6 +292,11 @@ class State:
 
 def state_path(backend: Path, project: str, stack: str) -> Path:
     return backend / ".pulumi" / "stacks" / project / f"{stack}.json"
+
+
+def known_stacks(backend: Path, project: str) -> set[str]:
+    """Names of the stacks that have a state."""
+    return {file.stem for file in (backend / ".pulumi" / "stacks" / project).glob("*.json")}
 
 
 def load(backend: Path, project: str, stack: str, passphrase: str, salt: str | None, *, verify: bool = True) -> State:

@@ -223,7 +223,7 @@ class Steps:
         diff = provider.diff(old, new.inputs, goal.ignore_changes, goal.urn)
         forced = goal.replace_on_changes
         if diff.changes and forced:
-            more = [key for key in diff.keys if key in forced or "*" in forced]
+            more = [key for key in diff.named if key in forced or "*" in forced]
             diff = with_changes(diff, replaces=tuple(dict.fromkeys([*diff.replaces, *more])))
         return diff
 
@@ -403,7 +403,7 @@ class Steps:
             return False
         diff = self._registry.of(resource.provider).diff(resource, news, resource.ignore_changes, resource.urn)
         forced = resource.replace_on_changes
-        return bool(diff.replaces) or any(key in forced or "*" in forced for key in diff.keys)
+        return bool(diff.replaces) or any(key in forced or "*" in forced for key in diff.named)
 
     # -- provider resources -------------------------------------------------------------------------------------------
 

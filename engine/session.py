@@ -1,0 +1,225 @@
+"""One operation on one stack, with what it holds while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pulumi.runtime.proto import resource_pb2_grpc
+
+from engine import wire
+from engine.children import PARALLEL, DynamicHost, Program
+from engine.deletes import delete_all
+from engine.engine import stack_outputs
+from engine.errors import EngineError
+from engine.events import Event, Result, count
+from engine.monitor import Log, Monitor, serve
+from engine.project import Project
+from engine.refreshing import refresh_all
+from engine.registry import Registry
+from engine.state import State
+from engine.steps import Run, Steps
+
+
+class Session:
+    """Runs one operation. program: the child that waits to run the user's program, for `up` and `preview`."""
+
+    def __init__(
+        self,
+        project: Project,
+        state: State,
+        tell: Callable[[Event], None],
+        program: Program | None,
+        host: DynamicHost,
+        *,
+        attached: Mapping[str, str],
+        plan: bool,
+    ) -> None:
+        self._began = time.monotonic()
+        self._project, self._state, self._tell = project, state, tell
+        self._program, self._host = program, host
+        self._attached, self._plan = attached, plan
+        assert state.crypter is not None  # noqa: S101 # load() sets it
+        self._config, self._secret_keys = project.config(state.crypter.decrypt)
+        self._registries: list[Registry] = []
+
+    def close(self) -> None:
+        for registry in self._registries:
+            registry.close()
+
+    # -- operations ---------------------------------------------------------------------------------------------------
+
+    def up(self) -> Result:
+        rehearsal = self._run(self._state.rehearsal(), preview=True, tell=_errors_only(self._tell))
+        self._demand_providers(rehearsal)
+        run = self._run(self._state)
+        with self._interruptible(run), self._serving(rehearsal) as there, self._serving(run) as here:
+            job = self._job(self._settings(here, preview=False))
+            with self._stopping(rehearsal):
+                code = self._child.rehearse({**job, "rehearsal": self._settings(there, preview=True)})
+            self._finish(rehearsal, code)
+            if rehearsal.errors:
+                raise _failure(rehearsal, changed=False)
+            self._warn_of_interrupted(run)
+            with self._stopping(run):
+                code = self._child.run()
+            self._finish(run, code)
+        return self._result(run)
+
+    def preview(self) -> Result:
+        state = self._state.rehearsal()
+        run = self._run(state, preview=True)
+        if not self._plan:
+            self._demand_providers(run)
+        with self._interruptible(run), self._serving(run) as here:
+            with self._stopping(run):
+                code = self._child.run(self._job(self._settings(here, preview=True)))
+            self._finish(run, code)
+        return self._result(run)
+
+    def refresh(self) -> Result:
+        run = self._run(self._state)
+        self._demand_providers(run)
+        with self._interruptible(run):
+            refresh_all(run)
+        return self._result(run)
+
+    def destroy(self) -> Result:
+        run = self._run(self._state)
+        self._demand_providers(run)
+        with self._interruptible(run):
+            delete_all(run, self._state.resources())
+        if not run.errors:
+            self._state.interrupted = []
+            self._state.save()
+        return self._result(run)
+
+    # -- how ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def _child(self) -> Program:
+        assert self._program is not None  # noqa: S101 # the operation asked for it
+        return self._program
+
+    def _run(self, state: State, *, preview: bool = False, tell: Callable[[Event], None] | None = None) -> Run:
+        registry = Registry(
+            state,
+            self._project.name,
+            self._project.stack,
+            self._config,
+            self._secret_keys,
+            self._attached,
+            self._host.address,
+            plan=self._plan,
+        )
+        self._registries.append(registry)
+        return Run(state, registry, tell or self._tell, preview=preview)
+
+    def _demand_providers(self, run: Run) -> None:
+        """Refuse, before anything is touched, a state that holds what no provider here can manage."""
+        for resource in run.state.resources():
+            if resource.custom and not resource.type.startswith(wire.PROVIDER_PREFIX):
+                run.registry.demand(resource.type, resource.urn)
+
+    @contextlib.contextmanager
+    def _serving(self, run: Run) -> Iterator[str]:
+        """A monitor for the program, at the address that this gives."""
+        with serve(Log(run)) as (server, address):
+            project = self._project
+            monitor = Monitor(run, Steps(run), project.name, project.stack, self._config, self._secret_keys)
+            resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)
+            run.registry.engine_address = address
+            server.start()
+            yield address
+
+    def _settings(self, address: str, *, preview: bool) -> dict[str, Any]:
+        """What the SDK's `Settings` wants to know."""
+        return {
+            "project": self._project.name,
+            "stack": self._project.stack,
+            "monitor": address,
+            "engine": address,
+            "parallel": PARALLEL,
+            "dry_run": preview,
+            "organization": "organization",
+            "root_directory": str(self._project.root),
+        }
+
+    def _job(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What the runner reads from its standard input."""
+        program = self._project.program
+        return {
+            "settings": settings,
+            "config": self._config,
+            "secret_keys": sorted(self._secret_keys),
+            "folder": str(program if program.is_dir() else program.parent),
+            # The CLI runs it under this relative name, and names of source files are part of pickled providers.
+            "program": "." if program.is_dir() else program.name,
+        }
+
+    def _finish(self, run: Run, code: int) -> None:
+        """After the program's end: delete what it no longer names, unless something went wrong."""
+        if run.stopping.is_set():
+            return
+        if code and not run.errors:
+            run.fail(f"the program ended with exit code {code}; what it printed stands above")
+        if run.errors:
+            return
+        try:
+            delete_all(run, list(run.state.old.values()))
+        except EngineError as error:
+            run.fail(str(error))
+
+    def _warn_of_interrupted(self, run: Run) -> None:
+        for operation in self._state.interrupted:
+            run.log(
+                "warning",
+                f"an earlier run was interrupted while creating {operation['resource']['urn']}: it may exist without "
+                "being known here; it is created again now",
+            )
+
+    @contextlib.contextmanager
+    def _stopping(self, run: Run) -> Iterator[None]:
+        """On Ctrl-C begin nothing new, and end the program."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            run.stopping.set()
+            run.log("warning", "interrupted: what has begun is finished and saved, then this stops")
+            self._child.stop()
+            raise
+
+    @contextlib.contextmanager
+    def _interruptible(self, run: Run) -> Iterator[None]:
+        """Turn Ctrl-C into a failure of the run, after the provider calls that had begun are over and saved."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            run.stopping.set()
+            run.errors.insert(0, "interrupted; what was finished is saved, and the next run goes on from there")
+
+    def _result(self, run: Run) -> Result:
+        if run.errors:
+            raise _failure(run, changed=not run.preview)
+        steps = tuple(run.steps)
+        outputs = wire.mask(stack_outputs(run.state))
+        return Result(count(steps), steps, outputs, time.monotonic() - self._began)
+
+
+def _errors_only(tell: Callable[[Event], None]) -> Callable[[Event], None]:
+    """A rehearsal says nothing unless it fails."""
+
+    def tell_errors(event: Event) -> None:
+        if event.kind == "log" and event.severity == "error":
+            tell(event)
+
+    return tell_errors
+
+
+def _failure(run: Run, *, changed: bool) -> EngineError:
+    """All that went wrong, as one error: events have told each."""
+    errors = list(dict.fromkeys(run.errors))
+    more = f"\n(and {len(errors) - 1} more, above)" if len(errors) > 1 else ""
+    return EngineError(errors[0] + more, changed=changed)
