@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -31,14 +30,13 @@ from spec.fields import (
     TagKey,
     TagValue,
 )
+from spec.release import ReleaseError, parse_reference
 from spec.validation import section_type, validate
 
 __all__ = ["DeployTo", "ServiceSpec", "json_schema", "load_service", "section_type"]
 
 #: The stack for trying things out: what it holds may be deleted.
 UNPROTECTED_STACK = "dev"
-
-RELEASE = re.compile(r"^(?P<model>[a-z][a-z0-9_-]{0,62})@(latest|[1-9]\d{0,8})$")
 
 # The shortest limit among the clouds (a storage account's 24 characters) holds for all, so a service can move.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,22}[a-z0-9]$")]
@@ -76,18 +74,22 @@ class ServiceSpec(Section):
 
     @model_validator(mode="after")
     def _releases(self) -> ServiceSpec:
-        allowed = "model@version with a version number or latest, such as digits@3 or digits@latest"
-        first = RELEASE.match(self.release)
-        if first is None:
-            raise FieldError(("release",), self.release, allowed, "Write it like digits@latest.")
+        try:
+            model = parse_reference(self.release).model
+        except ReleaseError:
+            allowed = "model@version with a version number or latest, such as digits@3 or digits@latest"
+            raise FieldError(("release",), self.release, allowed, "Write it like digits@latest.") from None
         if self.canary is None:
             return self
-        second = RELEASE.match(self.canary.release)
-        if second is None or second["model"] != first["model"]:
+        try:
+            other = parse_reference(self.canary.release).model
+        except ReleaseError:
+            other = None
+        if other != model:
             raise FieldError(
                 ("canary", "release"),
                 self.canary.release,
-                f"a release of model {first['model']}, such as {first['model']}@2",
+                f"a release of model {model}, such as {model}@2",
                 "Name another release of the same model.",
             )
         if self.canary.release == self.release:
