@@ -77,6 +77,7 @@ check: $(TEST_READY) ## lint, format and types
 docs: $(UP_READY) ## write the generated pages anew
 	@$(PY) -m spec.reference > docs/service.md
 	$(PY) -m spec.capabilities > docs/capabilities.md
+	$(PY) -m spec.metrics_page > docs/metrics.md
 
 format: $(TEST_READY) ## let ruff mend what it can
 	@$(PY) -m ruff check --fix .

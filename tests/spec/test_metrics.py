@@ -15,6 +15,7 @@ from spec import server_metrics as server
 from spec.alarms import BUDGET, STANDING, all_alarms, burn_alarms, possible, window
 from spec.fields import Slo
 from spec.metrics import PERCENTILE, SIGNALS, Emitted, MetricsError, Named, NotEmitted, names_needed, target_metrics
+from spec.metrics_page import markdown
 from spec.slo import UNITS_PER_MILLISECOND
 from spec.targets import TARGETS
 from spec.vendor_metrics import TABLE
@@ -153,3 +154,8 @@ def test_severities() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(300, "5m"), (3600, "1h"), (21600, "6h"), (259200, "3d"), (90, "90s")])
 def test_windows_as_prometheus_writes_them(seconds: int, text: str) -> None:
     assert window(seconds) == text
+
+
+def test_the_documentation_is_the_table(root: Path) -> None:
+    written = (root / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert written == markdown(), "run `make docs`"
