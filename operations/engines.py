@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import yaml
 from rich.console import Console
 
 from engine.events import Event
 from operations.errors import OperationError
 from operations.workspace import Workspace
-
-_SALT = re.compile(r"^encryptionsalt: .*\n?", re.MULTILINE)
 
 #: Set to `embedded` or `cli` to choose by hand; by default the CLI is used where it is found.
 ENGINE_VARIABLE = "CLOUD_ML_ENGINE"
@@ -176,19 +174,22 @@ class CliStack:
 
 @contextlib.contextmanager
 def _without_salt(stack_file: Path | None) -> Iterator[None]:
-    """Take the encryption salt out of the stack's file again, where the CLI put one in.
+    """Give the stack's file back as it was, where the CLI only put its encryption salt into it.
 
     The salt is made from this machine's passphrase, the stack's file is everybody's, and the state holds the salt as
-    well. Whatever else was changed in the file meanwhile stays.
+    well. A file that was changed in any other way meanwhile is left alone.
     """
-    had_salt = stack_file is None or _SALT.search(stack_file.read_text())
+    before = stack_file.read_text() if stack_file is not None else ""
     try:
         yield
     finally:
-        if stack_file is not None and not had_salt:
-            text = stack_file.read_text()
-            if _SALT.search(text):
-                stack_file.write_text(_SALT.sub("", text))
+        if stack_file is not None:
+            after = yaml.safe_load(stack_file.read_text())
+            if "encryptionsalt" in after and after == {
+                **yaml.safe_load(before),
+                "encryptionsalt": after["encryptionsalt"],
+            }:
+                stack_file.write_text(before)
 
 
 def _print(line: str) -> None:
