@@ -80,8 +80,9 @@ class EmbeddedStack:
     def __init__(self, workspace: Workspace, stack: str) -> None:
         from engine import EmbeddedEngine
 
+        self._progress = _Progress()
         self._engine = EmbeddedEngine(
-            workspace.root, stack, workspace.backend_folder(), workspace.passphrase(), on_event=_Progress()
+            workspace.root, stack, workspace.backend_folder(), workspace.passphrase(), on_event=self._progress
         )
 
     def up(self) -> Mapping[str, int]:
@@ -110,7 +111,8 @@ class EmbeddedStack:
         try:
             result = getattr(self._engine, action)()
         except EngineError as error:
-            raise OperationError(str(error)) from error
+            told = str(error) in self._progress.errors
+            raise OperationError(f"`{action}` failed; why stands above" if told else str(error)) from error
         counted = ", ".join(f"{count} {op}" for op, count in result.changes.items() if count) or "nothing to do"
         _print(f"{action}: {counted} ({result.duration:.1f} s)")
         return result.changes
@@ -202,6 +204,8 @@ class _Progress:
     def __init__(self) -> None:
         self._console = Console(soft_wrap=True, highlight=False, markup=False)
         self._running: dict[str, str] = {}
+        #: Messages of errors that the user has seen.
+        self.errors: set[str] = set()
         self._status = self._console.status("")
 
     def __call__(self, event: Event) -> None:
@@ -209,6 +213,8 @@ class _Progress:
             self._running[event.urn] = event.step.name if event.step else event.urn
         elif event.kind == "step-done":
             self._running.pop(event.urn, None)
+        if event.severity == "error":
+            self.errors.add(event.message)
         if event.kind != "step":
             self._console.print(str(event), style="red" if event.severity == "error" else None)
         if self._running:
