@@ -59,6 +59,17 @@ def monitor(
 
 
 @app.command()
+def draw_dashboard(
+    file: Annotated[Path, typer.Argument(help="Picture to write (PNG).")],
+    stack: Stack = "dev",
+    minutes: Annotated[int, typer.Option(min=1, help="How far to look back.")] = 30,
+    prometheus: Annotated[str, typer.Option(help="Prometheus that `make monitor` runs.")] = "http://127.0.0.1:9090",
+) -> None:
+    """Draw the stack's dashboard as a picture, from the Prometheus that runs beside it."""
+    commands.draw_dashboard(WORKSPACE, stack, file, minutes=minutes, prometheus=prometheus)
+
+
+@app.command()
 def install_cli() -> None:
     """Install the Pulumi CLI into the working tree, with Pulumi's own installer."""
     commands.install_cli(WORKSPACE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -66,6 +67,20 @@ def monitor(workspace: Workspace, stack: str, *, prometheus_port: int, alertmana
     service = load_stack_service(workspace, stack)
     exports = _open(workspace, stack, service, quiet=True).outputs()
     watch(workspace, stack, service, exports, prometheus_port=prometheus_port, alertmanager_port=alertmanager_port)
+
+
+def draw_dashboard(workspace: Workspace, stack: str, file: Path, *, minutes: int, prometheus: str) -> None:
+    """Draw the dashboard of the stack's service as a picture."""
+    from operations.dashboard_picture import draw
+    from spec.errors import SpecError
+    from spec.panels import CONFIG_FILE, load_dashboard_config
+
+    try:
+        config = load_dashboard_config(workspace.root / CONFIG_FILE)
+    except SpecError as error:
+        raise OperationError(str(error)) from None
+    draw(prometheus, load_stack_service(workspace, stack).name, config, minutes, file)
+    console.print(f"wrote {file}")
 
 
 def install_cli(workspace: Workspace) -> None:

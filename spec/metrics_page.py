@@ -27,7 +27,7 @@ def markdown() -> str:
 def _head() -> Iterator[str]:
     yield "# Metrics, alarms and panels"
     yield ""
-    yield "Written by `python -m spec.metrics_page`; do not edit. This is what the vendors' pages say; nothing was run on a"
+    yield "Written by `python -m spec.metrics_page`; do not edit. It is what the vendors' pages say: nothing ran on a"
     yield "cloud. What to do when an alarm fires is in the [runbook](runbook.md)."
     yield ""
 
