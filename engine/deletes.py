@@ -9,8 +9,8 @@ from engine import wire
 from engine.children import PARALLEL
 from engine.errors import EngineError
 from engine.events import Step
-from engine.state import Resource
-from engine.steps import Run
+from engine.resource import Resource
+from engine.run import Run
 
 
 def delete_all(run: Run, condemned: list[Resource]) -> None:

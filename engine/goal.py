@@ -11,7 +11,7 @@ from pulumi.runtime.proto import resource_pb2
 
 from engine import wire
 from engine.errors import Unsupported
-from engine.state import Resource
+from engine.resource import Resource
 
 #: Fields of a registration that must be empty, and what they are called in the SDK.
 _REFUSED = {

@@ -19,7 +19,8 @@ from engine.errors import EngineError, Unsupported
 from engine.goal import Goal
 from engine.plan_provider import PlanProvider
 from engine.providers import CHANNEL_OPTIONS
-from engine.steps import Run, Steps
+from engine.run import Run
+from engine.steps import Steps
 
 #: Features the SDK may use. Several are listed only so that their use reaches us, and is refused by name: without
 #: them the SDK would ask for a newer CLI, or drop them silently.

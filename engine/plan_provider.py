@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.providers import Diff, Provider, diff_of
-from engine.state import Resource
+from engine.resource import Resource
 
 
 class PlanProvider(Provider):

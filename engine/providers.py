@@ -19,7 +19,7 @@ from pulumi.runtime.proto import errors_pb2, plugin_pb2, provider_pb2, provider_
 
 from engine import wire
 from engine.errors import EngineError
-from engine.state import Resource
+from engine.resource import Resource
 
 #: State of a cloud may be megabytes; gRPC's own limit is four.
 CHANNEL_OPTIONS = (

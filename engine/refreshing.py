@@ -9,8 +9,8 @@ from engine.children import PARALLEL
 from engine.errors import EngineError
 from engine.events import Step
 from engine.providers import ProviderError, diff_of
-from engine.state import Resource
-from engine.steps import Run
+from engine.resource import Resource
+from engine.run import Run
 
 
 def refresh_all(run: Run) -> None:

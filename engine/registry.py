@@ -12,7 +12,8 @@ from engine import wire
 from engine.errors import GET_CLI, EngineError
 from engine.plan_provider import PlanProvider
 from engine.providers import Provider, connect
-from engine.state import Resource, State
+from engine.resource import Resource
+from engine.state import State
 
 #: Packages that live inside the CLI.
 _BUILT_IN = "pulumi"

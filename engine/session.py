@@ -19,8 +19,9 @@ from engine.monitor import Log, Monitor, serve
 from engine.project import Project
 from engine.refreshing import refresh_all
 from engine.registry import Registry
+from engine.run import Run
 from engine.state import State
-from engine.steps import Run, Steps
+from engine.steps import Steps
 
 
 class Session:

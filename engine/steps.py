@@ -6,62 +6,19 @@ a state that is not written.
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace as with_changes
 from typing import Any
 
 from engine import wire
+from engine.clearing import Clearing
 from engine.errors import EngineError
-from engine.events import Event, Step, step_event
+from engine.events import Step
 from engine.goal import Goal
+from engine.provider_resources import ProviderResources
 from engine.providers import Diff, Provider, ProviderError, diff_of
-from engine.registry import Registry, new_id
-from engine.state import Resource, State
-
-
-class Run:
-    """What the steps of one run share.
-
-    preview: nothing is changed. stopping: set when the run shall end; no new step begins then.
-    """
-
-    def __init__(self, state: State, registry: Registry, on_event: Callable[[Event], None], *, preview: bool) -> None:
-        self.state, self.registry, self.preview = state, registry, preview
-        self.stopping = threading.Event()
-        self.lock = threading.RLock()
-        self.steps: list[Step] = []
-        self.errors: list[str] = []
-        self._on_event = on_event
-
-    def tell(self, event: Event) -> None:
-        self._on_event(event)
-
-    def log(self, severity: str, message: str, urn: str = "") -> None:
-        self.tell(Event("log", message, severity, urn))
-
-    def fail(self, message: str, urn: str = "") -> None:
-        with self.lock:
-            self.errors.append(message)
-        self.log("error", message, urn)
-
-    def do(self, step: Step, action: Callable[[], Any]) -> Any:
-        """Run one step's action, telling of its begin and end."""
-        if self.preview:
-            outcome = action()
-            self.tell(step_event(step, done=False, preview=True))
-        else:
-            self.tell(step_event(step, done=False))
-            began = time.monotonic()
-            outcome = action()
-            self.tell(step_event(step, done=True, seconds=time.monotonic() - began))
-        self.record(step)
-        return outcome
-
-    def record(self, step: Step) -> None:
-        with self.lock:
-            self.steps.append(step)
+from engine.resource import Resource
+from engine.run import Run
 
 
 class Steps:
@@ -76,10 +33,9 @@ class Steps:
         self._failed: set[str] = set()
         self._adopted: dict[str, str] = {}
         self._replaced: set[str] = set()
-        #: Entries whose resource was deleted so that another could be replaced, by URN.
-        self._cleared: dict[str, Resource] = {}
-        self._defaults: dict[str, threading.Lock] = {}
         self.registered: dict[str, Resource] = {}
+        self._clearing = Clearing(run, self._claimed)
+        self._providers = ProviderResources(run, self._olds, self.registered, self._claimed)
 
     # -- entry points -------------------------------------------------------------------------------------------------
 
@@ -119,7 +75,7 @@ class Steps:
         """The reference and the provider that serve a type: the one named, else the package's default."""
         self._registry.demand(type_, where)
         if not reference:
-            resource = self._default(type_, version)
+            resource = self._providers.default(type_, version)
             reference = f"{resource.urn}::{resource.id}"
         return reference, self._registry.of(reference)
 
@@ -137,7 +93,7 @@ class Steps:
             self._claimed.add(goal.urn)
         if old is not None and not old.external:
             raise EngineError(f"{goal.urn}: it was managed here and is now only read; remove it from the program first")
-        self._settle(old, new)
+        self._run.settle(old, new)
         self._run.record(Step("read", goal.urn, goal.parent))
         self.registered[goal.urn] = new
         return new
@@ -158,7 +114,7 @@ class Steps:
             return self._component(goal, old, new)
         if goal.type.startswith(wire.PROVIDER_PREFIX):
             self._registry.demand(goal.type, goal.urn)
-            return self._provider(old, new, Step("same", new.urn, new.parent))
+            return self._providers.register(old, new, Step("same", new.urn, new.parent))
         new.provider, provider = self.provider_for(goal.type, goal.provider, goal.version, goal.urn)
         return self._custom(goal, old, new, provider)
 
@@ -188,10 +144,10 @@ class Steps:
         step = self._step(op, goal, old, new, diff)
         if op == "same":
             return self._same(step, old, new)
-        return self._run.do(step, lambda: self._settle(old, new))
+        return self._run.do(step, lambda: self._run.settle(old, new))
 
     def _custom(self, goal: Goal, old: Resource | None, new: Resource, provider: Provider) -> Resource:
-        cleared = self._cleared.pop(goal.urn, None)
+        cleared = self._clearing.take(goal.urn)
         if cleared is not None or old is None or old.external:
             new.inputs = self._check(goal, provider, {}, goal.inputs)
             if cleared is None:
@@ -272,12 +228,8 @@ class Steps:
         """Enter a created resource into the state, in one write with what becomes of the old one."""
         new.touch()
         if old is not None and step.op == "replace" and not step.delete_first:
-            with self._state.lock:
-                old.delete, old.text = True, None
-                self._state.end(new, add=new, save=False)
-            self._state.save()
-        else:
-            self._state.end(new, add=new, remove=old)
+            return self._run.settle_replaced(old, new)
+        self._state.end(new, add=new, remove=old)
         return new
 
     def _update(self, step: Step, old: Resource, new: Resource, provider: Provider) -> Resource:
@@ -311,17 +263,7 @@ class Steps:
     def _same(self, step: Step, old: Resource | None, new: Resource) -> Resource:
         assert old is not None  # noqa: S101 # only what is in state can be the same
         self._run.record(step)
-        return self._settle(old, new)
-
-    def _settle(self, old: Resource | None, new: Resource) -> Resource:
-        """Enter a resource that needed no provider call; nothing is written where nothing changed."""
-        if old is not None and new.same_as(old):
-            self._state.end(old, add=old, remove=old, save=False)
-            return old
-        if old is None or new.inputs != old.inputs or new.outputs != old.outputs:
-            new.touch()
-        self._state.end(new, add=new, remove=old)
-        return new
+        return self._run.settle(old, new)
 
     def _replace(self, goal: Goal, old: Resource, new: Resource, provider: Provider, diff: Diff) -> Resource:
         if old.protect and new.protect:
@@ -338,130 +280,8 @@ class Steps:
             delete_first = goal.delete_before_replace
         step = self._step("replace", goal, old, new, diff, delete_first=delete_first or old.pending_replacement)
         if step.delete_first and not old.pending_replacement:
-            self._clear_the_way(old, provider)
+            self._clearing.clear(old, provider)
         return self._create(step, old, new, provider)
-
-    # -- delete before replace ----------------------------------------------------------------------------------------
-
-    def _clear_the_way(self, root: Resource, provider: Provider) -> None:
-        """Delete a resource that is replaced, and before it whatever must be replaced with it."""
-        dependents = self._replaced_with(root)
-        for resource in dependents:
-            if resource.protect:
-                raise EngineError(
-                    f"{resource.urn} must be replaced with {root.urn}, and it is protected: "
-                    "remove protect from the program first"
-                )
-        gone = {root.urn, *(resource.urn for resource in dependents)}
-        for resource in reversed(dependents):
-            with self._run.lock:
-                self._cleared[resource.urn] = resource
-            self._delete_for_replacement(resource, self._registry.of(resource.provider), gone)
-        self._delete_for_replacement(root, provider, gone)
-
-    def _delete_for_replacement(self, old: Resource, provider: Provider, gone: set[str]) -> None:
-        state = self._state
-        if not self._run.preview and not old.pending_replacement:
-            state.begin(old, "deleting")
-            try:
-                if not (old.retain_on_delete or old.deleted_with in gone):
-                    provider.delete(old, old.custom_timeouts.get("delete", 0))
-            except BaseException:
-                state.end(old)
-                raise
-            with state.lock:
-                old.pending_replacement, old.text = True, None
-                state.end(old, save=False)
-            state.save()
-
-    def _replaced_with(self, root: Resource) -> list[Resource]:
-        """Entries that a deletion of `root` forces to be replaced as well, in the order of the state."""
-        resources = list(self._state.old.values())
-        position = next((number for number, resource in enumerate(resources) if resource is root), len(resources))
-        replaced, affected, found = {root.urn}, {root.urn}, []
-        for resource in resources[position + 1 :]:
-            needs = {*resource.references()} - {resource.parent}
-            if resource.delete or needs.isdisjoint(affected) or resource.urn in self._claimed:
-                continue
-            affected.add(resource.urn)
-            if self._must_go(resource, replaced):
-                replaced.add(resource.urn)
-                found.append(resource)
-        return found
-
-    def _must_go(self, resource: Resource, replaced: set[str]) -> bool:
-        """Whether it would be replaced if what its inputs take from the replaced ones were not known."""
-        if not resource.custom or resource.external:
-            return False
-        if wire.split_reference(resource.provider)[0] in replaced or resource.deleted_with in replaced:
-            return True
-        news = {
-            key: wire.UNKNOWN if not replaced.isdisjoint(resource.property_dependencies.get(key, ())) else value
-            for key, value in resource.inputs.items()
-        }
-        if news == resource.inputs or resource.type.startswith(wire.PROVIDER_PREFIX):
-            return False
-        diff = self._registry.of(resource.provider).diff(resource, news, resource.ignore_changes, resource.urn)
-        forced = resource.replace_on_changes
-        return bool(diff.replaces) or any(key in forced or "*" in forced for key in diff.named)
-
-    # -- provider resources -------------------------------------------------------------------------------------------
-
-    def _default(self, type_: str, version: str) -> Resource:
-        urn, inputs = self._registry.default(type_, version)
-        with self._run.lock:
-            gate = self._defaults.setdefault(urn, threading.Lock())
-        with gate:  # the first resource of a package makes it, the others wait
-            if urn not in self.registered:
-                package = wire.package_of(type_)
-                new = Resource(urn, f"{wire.PROVIDER_PREFIX}{package}", custom=True, inputs=inputs)
-                old = self._olds.get(urn)
-                new.rest = old.rest if old else {}
-                self.registered[urn] = self._provider(old, new, None)
-                with self._run.lock:
-                    self._claimed.add(urn)
-            return self.registered[urn]
-
-    def _provider(self, old: Resource | None, new: Resource, step: Step | None) -> Resource:
-        """A provider resource: it lives in the state alone, and configures the provider's process.
-
-        step: None for a default provider, which people do not see.
-        """
-        checker = self._registry.bare(wire.package_of(new.type))
-        if step is not None:
-            new.inputs = checker.check_config(new.urn, old.inputs if old else {}, new.inputs)
-        new.outputs = new.inputs
-        diff = Diff(True)
-        if old is not None:
-            diff = diff_of(old.inputs, new.inputs)
-            if diff.changes and step is not None:
-                diff = with_changes(checker.diff_config(new.urn, old, new.inputs), changes=True)
-        fresh = old is None or bool(diff.replaces)
-        op = "create" if old is None else "replace" if fresh else "update" if diff.changes else "same"
-        if old is not None and not fresh:
-            new.id = old.id
-        else:
-            # A preview of a default provider may use it at once; an explicit one is known after `up` only.
-            new.id = wire.UNKNOWN if self._run.preview and step is not None else new_id()
-        self._registry.registered[new.urn] = new
-        self._registry.configure(new)
-        if old is not None and fresh:
-            with self._state.lock:
-                old.delete, old.text = True, None
-                self._state.end(old, add=new, save=False)
-            self._state.save()
-            kept = new
-        else:
-            kept = self._settle(old, new)
-        self._registry.registered[new.urn] = kept
-        if step is not None:
-            keys = diff.keys if old is not None else ()
-            told = with_changes(step, op=op, keys=keys, replaces=diff.replaces)
-            if op == "same":
-                self._run.record(told)
-            else:
-                self._run.do(told, lambda: None)
-        return kept
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
