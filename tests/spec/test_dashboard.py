@@ -7,6 +7,7 @@ how Grafana draws it: no Grafana runs here.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,16 @@ import pytest
 import yaml
 
 from spec.alarms import all_alarms, possible
+from spec.capabilities import check_capabilities
 from spec.errors import SpecError
 from spec.fields import Slo
 from spec.grafana import dashboard, queries
 from spec.metrics import names_needed, target_metrics
 from spec.panels import BY_KEY, PANELS, DashboardConfig, load_dashboard_config
+from spec.service import load_service
 from spec.vendor_metrics import TABLE
 from tests.real_parts import ROOT, need
+from tests.spec.descriptions import local
 
 LOCAL = target_metrics("local", "process", {"service": "digits"})
 ALARMS, _ = possible(all_alarms(Slo(availability_percent=99.9, latency_ms=250), budget=False), LOCAL)
@@ -181,3 +185,14 @@ def test_the_json_is_of_grafanas_published_type(tmp_path: Path) -> None:
 )
 def test_the_check_against_grafanas_type_finds_mistakes(tmp_path: Path, change: dict[str, Any]) -> None:
     assert "error TS" in compile_against_grafanas_types({**dashboard("digits", LOCAL, ALARMS), **change}, tmp_path)
+
+
+def test_the_examples_of_the_documentation_are_accepted(root: Path, config_file: Path) -> None:
+    blocks = re.findall(
+        r"```(\w*)\n(.*?)```", (root / "docs" / "monitoring.md").read_text(encoding="utf-8"), flags=re.S
+    )
+    (service,) = [yaml.safe_load(text) for kind, text in blocks if kind == "yaml"]
+    (panels,) = [text for kind, text in blocks if kind == "json"]
+    check_capabilities(load_service(local(**service), stack="dev"))
+    chosen, _ = load(config_file, panels).chosen(LOCAL)
+    assert [panel.key for panel in chosen] == ["error_budget", "errors", "rows", "runbook"]
