@@ -86,6 +86,15 @@ class Release:
         return f"{self.model}@{self.version}"
 
 
+def check_name(model: str) -> str:
+    """The name, if a model can have it. Raises ReleaseError."""
+    if not MODEL_NAME.fullmatch(model):
+        raise ReleaseError(
+            f"model is {model!r}; allowed: a lower-case letter, then up to 62 lower-case letters, digits, '_' and '-'"
+        )
+    return model
+
+
 def parse_reference(text: str) -> ReleaseReference:
     """`digits@3`, `digits@latest` or `digits` (the latest). Raises ReleaseError."""
     match = _REFERENCE.fullmatch(text)

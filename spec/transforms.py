@@ -112,8 +112,10 @@ def schema(metadata: Sequence[Mapping[str, Any]]) -> tuple[TensorSchema, ...]:
     return tuple(TensorSchema(entry["name"], entry["dtype"], tuple(entry["shape"])) for entry in metadata)
 
 
-def plan(document: object, inputs: Sequence[TensorSchema], outputs: Sequence[TensorSchema]) -> Transforms:
+def plan(document: object, inputs: Sequence[TensorSchema], outputs: Sequence[TensorSchema] | None) -> Transforms:
     """Check a parsed `transforms.yaml` against the schema of the model's graph.
+
+    outputs: None while they are not known yet: only what comes before the model is checked and returned then.
 
     Raises TransformsError naming the first wrong place.
     """
@@ -134,6 +136,8 @@ def plan(document: object, inputs: Sequence[TensorSchema], outputs: Sequence[Ten
                 f"before: {tensor.name!r} ends as {found.dtype} {_shown(found.shape)}; allowed: what the model takes, "
                 f"{tensor.dtype} {_shown(tensor.shape)}. Change the steps, or what `inputs` declares"
             )
+    if outputs is None:
+        return Transforms(tuple(client.values()), before, (), ())
     answers = {tensor.name: tensor for tensor in outputs}
     after = tuple(
         _step(entry, f"after[{position}]", answers, _AFTER)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from spec.transforms import TensorSchema
 from training.data.dataset import Array
 from training.errors import TrainingError
 
@@ -31,12 +32,8 @@ DTYPES = {
 
 
 @dataclass(frozen=True)
-class Tensor:
-    """One input or output. shape: None where any size is allowed; the first axis is the batch."""
-
-    name: str
-    dtype: str
-    shape: tuple[int | None, ...]
+class Tensor(TensorSchema):
+    """One input or output of a graph."""
 
     def as_metadata(self) -> dict[str, Any]:
         return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}

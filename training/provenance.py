@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from collections.abc import Sequence
@@ -15,6 +16,9 @@ ROOT = Path(__file__).resolve().parent.parent
 #: What decides how a model comes out: the training code, the format, and the versions of the libraries.
 CODE = ("training", "spec", "constraints.txt")
 
+#: Environment variable that names the commit where there is no git.
+COMMIT_VARIABLE = "CODE_COMMIT"
+
 
 def code() -> dict[str, Any]:
     """`commit` of the training code, and whether that part of the tree was `clean`; both None outside of git."""
@@ -22,6 +26,10 @@ def code() -> dict[str, Any]:
         commit = _git("rev-parse", "HEAD").strip()
         changes = _git("status", "--porcelain", "--", *CODE)
     except (OSError, subprocess.CalledProcessError):
+        # The training image holds no git checkout: what it was built from is told it at the build.
+        told = os.environ.get(COMMIT_VARIABLE)
+        if told:
+            return {"commit": told, "clean": True, "why": f"as {COMMIT_VARIABLE} says"}
         return {"commit": None, "clean": None, "why": "the code is in no git checkout, or git is not installed"}
     return {"commit": commit, "clean": not changes.strip(), "paths": list(CODE)}
 

@@ -12,6 +12,9 @@ import numpy as np
 
 from training.data.dataset import Array, Dataset
 
+#: Stands for a row of any shape.
+ANY = ()
+
 #: Rows a class needs at least, so that one can be held out and others learned from.
 ROWS_PER_CLASS = 2
 
@@ -64,8 +67,8 @@ class Report:
 def check(file: Path, row_shape: tuple[int, ...] | None = None, *, source: str | None = None) -> Report:
     """Check an npz with `X` and `y`.
 
-    row_shape: the shape that each row must have; None: one flat row of numbers. source: how the report calls the
-    file. Never raises for bad data, and never loads a pickle.
+    row_shape: the shape that each row must have; None: one flat row of numbers; ANY: any.
+    source: how the report calls the file. Never raises for bad data, and never loads a pickle.
     """
     report = Report(source or str(file))
     arrays = _load(file, report)
@@ -136,7 +139,10 @@ def _check_rows(rows: Array, row_shape: tuple[int, ...] | None, report: Report) 
     if rows.dtype.kind not in "biuf":
         report.error("X", f"holds {rows.dtype}", "real numbers", "Encode text and dates as numbers")
         return
-    right = rows.ndim == 2 if row_shape is None else rows.ndim >= 1 and rows.shape[1:] == row_shape
+    if row_shape == ANY:
+        right, wanted = rows.ndim >= 2, "(rows, …)"
+    else:
+        right = rows.ndim == 2 if row_shape is None else rows.ndim >= 1 and rows.shape[1:] == row_shape
     if not right:
         report.error("X", f"has shape {rows.shape}", wanted, "Reshape it, rows first")
         return

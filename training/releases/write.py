@@ -39,10 +39,7 @@ def write(models_dir: Path, model: str, fill: Fill, *, version: int | None = Non
     Raises VersionTakenError where ``version`` exists, ReleaseError where the name cannot be a model's or a required
     file is missing. Nothing is left behind then.
     """
-    if not releases.MODEL_NAME.fullmatch(model):
-        raise ReleaseError(
-            f"model is {model!r}; allowed: a lower-case letter, then up to 62 lower-case letters, digits, '_' and '-'"
-        )
+    releases.check_name(model)
     if version is not None and version < 1:
         raise ReleaseError(f"version is {version}; allowed: a whole number from 1 on")
     while True:

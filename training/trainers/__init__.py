@@ -17,6 +17,10 @@ INPUT = "input"
 LABEL = "label"
 PROBABILITIES = "probabilities"
 
+# Further formats, and the folder in a release that holds each.
+TENSORFLOW_SERVING = "tensorflow_serving"
+TORCHSERVE = "torchserve"
+
 #: Seed of every split and of every framework: a run can be repeated.
 SEED = 42
 
@@ -64,7 +68,8 @@ class Trainer:
 
     name: what `--trainer` takes. model: name of its releases. data: the builder of its own data set.
     row_shape: the shape that a row must have; None: any flat row. tolerance: largest difference of a probability
-    between framework and ONNX. environment: `.venv-<name>` that holds its framework; None: the main one.
+    between framework and ONNX. module: what its framework is imported as. environment: `.venv-<name>` that holds the
+    framework; None: the main one.
     libraries: distributions whose versions the metadata records. extras: formats it can add to a release.
     """
 
@@ -74,13 +79,14 @@ class Trainer:
     data: str
     row_shape: tuple[int, ...] | None
     tolerance: float
+    module: str
     environment: str | None = None
     libraries: tuple[str, ...] = ()
     extras: tuple[str, ...] = field(default=())
 
     def fit(self, train_file: Path, held_out: Dataset, steps: Steps) -> Fitted:
         """Fit on the npz; held_out is only for the learning curve."""
-        fit: Fit = importlib.import_module(f"training.trainers.{self.name}").fit
+        fit: Fit = importlib.import_module(f"training.trainers.{self.name}_trainer").fit
         return fit(train_file, held_out, steps)
 
 
@@ -91,10 +97,37 @@ FOREST = Trainer(
     data="digits",
     row_shape=None,
     tolerance=1e-5,
+    module="sklearn",
     libraries=("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy"),
 )
 
-TRAINERS: Mapping[str, Trainer] = {trainer.name: trainer for trainer in (FOREST,)}
+CNN = Trainer(
+    name="cnn",
+    model="digits_cnn",
+    framework="Keras",
+    data="digits-32x32x3",
+    row_shape=(32, 32, 3),
+    tolerance=1e-4,
+    module="tensorflow",
+    environment="tensorflow",
+    libraries=("keras", "tensorflow", "tensorflow-cpu", "tf2onnx", "onnx", "onnxruntime", "numpy"),
+    extras=(TENSORFLOW_SERVING,),
+)
+
+TORCH = Trainer(
+    name="torch",
+    model="digits_torch",
+    framework="PyTorch",
+    data="digits",
+    row_shape=None,
+    tolerance=1e-4,
+    module="torch",
+    environment="torch",
+    libraries=("torch", "onnx", "onnxruntime", "numpy", "torch-model-archiver"),
+    extras=(TORCHSERVE,),
+)
+
+TRAINERS: Mapping[str, Trainer] = {trainer.name: trainer for trainer in (FOREST, CNN, TORCH)}
 
 
 def get(name: str) -> Trainer:
