@@ -79,6 +79,9 @@ docs: $(UP_READY) ## write the generated pages anew
 	$(PY) -m spec.capabilities > docs/capabilities.md
 	$(PY) -m spec.metrics_page > docs/metrics.md
 
+picture: $(UP_READY) ## run `make up` for real and draw what it prints for the README
+	@$(PY) -m operations.picture docs/images/make-up.svg make up
+
 format: $(TEST_READY) ## let ruff mend what it can
 	@$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
@@ -90,4 +93,4 @@ lock: | $(PY) ## renew constraints.txt from the requirements files
 	rm .local-requirements.in
 	mv constraints.new constraints.txt
 
-.PHONY: help setup up down preview refresh outputs monitor pulumi train test check docs format lock
+.PHONY: help setup up down preview refresh outputs monitor pulumi train test check docs picture format lock
