@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import logging
 import re
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +33,7 @@ from model_server.http import (
     with_security_headers,
 )
 from model_server.metrics import Metrics
+from model_server.observe import Exchange, Observer
 from model_server.router import Match, Router
 from model_server.runner import BusyError
 from model_server.serving import Served, Serving
@@ -50,9 +53,10 @@ _BUSY_STATUS = {contract.name: contract.busy_status for contract in contracts.CO
 class App:
     """The server's application. Until `serve` is called only liveness answers 200."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, observer: Observer) -> None:
         self.settings = settings
-        self.metrics = Metrics()
+        self.metrics = metrics
+        self._observer = observer
         self.serving: Serving | None = None
         self.draining = False
         #: Set by the process: loads again what the URIs point at.
@@ -63,6 +67,9 @@ class App:
         self._router = Router(self._routes)
         self._operations = {**controls.OPERATIONS, **admin.OPERATIONS}
         self._human: Any = None
+        self._request_ids = itertools.count(1)
+        self._id_prefix = secrets.token_hex(6)
+        self.metrics.expose(self._served, self._drift)
 
     @property
     def ready(self) -> bool:
@@ -72,11 +79,16 @@ class App:
     def serve(self, serving: Serving) -> None:
         """Answer with these releases from now on; requests that run on the ones before still end."""
         before, self.serving = self.serving, serving
-        self.metrics.serves(
-            (served.model.name, served.model.version, served.model.digest) for served in serving.releases
-        )
         if before is not None:
             before.close()
+
+    def _served(self) -> list[tuple[str, str, str]]:
+        models = [] if self.serving is None else self.serving.models
+        return [(model.name, model.version, model.digest) for model in models]
+
+    def _drift(self) -> list[tuple[str, str, float]]:
+        releases = [] if self.serving is None else self.serving.releases
+        return [(name, served.reference, index) for served in releases for name, index in served.drift.indices()]
 
     def serving_now(self) -> Serving:
         """What is served. Raises RequestError 503 before anything is."""
@@ -115,6 +127,8 @@ class App:
         """Answer one request for a prediction. Everything a client can do wrong ends as its contract's own error."""
         contract = match.route.contract
         served: Served | None = None
+        body = b""
+        rows = 0
         began = time.perf_counter()
         try:
             body = await read_body(receive, self._limits.max_body)
@@ -126,13 +140,15 @@ class App:
             served = serving.pick(match.names, headers)
             model, runner = served.model, served.runner
             call = codec.decode(model, Request(headers, body, match.names), self._limits)
-            if runner.inline(call.rows):
+            rows = call.rows
+            if runner.inline(rows):
                 answers = runner.run(call.feeds, call.rows, call.outputs)
             else:
                 timeout = call.timeout or _client_timeout(headers) or self.settings.request_timeout
                 answers = await runner.submit(call.feeds, call.rows, call.outputs, time.monotonic() + timeout)
             response = codec.encode(model, call, answers)
-            self.metrics.predicted(served.reference, call.rows)
+            self.metrics.predicted(served.reference, rows)
+            served.drift.observe(call.feeds, rows)
             if b"gzip" in headers.get(b"accept-encoding", b""):
                 response = compress(response)
         except ClientGoneError:
@@ -147,13 +163,19 @@ class App:
             response = error(contract, 500, "the server failed; its log says why")
         extra: HeaderList = [*served.headers] if served is not None else []
         request_id = headers.get(_REQUEST_ID)
-        if request_id is not None and _PLAIN.fullmatch(request_id):
-            extra.append((_REQUEST_ID, request_id))
+        if request_id is None or not _PLAIN.fullmatch(request_id):
+            request_id = f"{self._id_prefix}-{next(self._request_ids):x}".encode()
+        extra.append((_REQUEST_ID, request_id))
         if self.draining:
             extra += _CLOSE
         release = served.reference if served is not None else ""
-        self.metrics.request(contract, release, response.status, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        self.metrics.request(contract, release, response.status, seconds)
         await send_response(send, response, extra)
+        if self._observer.always or response.status >= 500:
+            request = Request(headers, body, match.names)
+            text = request_id.decode()
+            self._observer.see(Exchange(request, response, text, contract, match.route.path, release, rows, seconds))
 
     async def _control(self, match: Match, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         contract = match.route.contract

@@ -7,7 +7,7 @@ supervisor names a folder in PROMETHEUS_MULTIPROC_DIR before this module is impo
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import prometheus_client
@@ -22,14 +22,23 @@ MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 prometheus_client.disable_created_metrics()
 
-#: Yields feature, release, index: what `DriftCollector` exposes.
+#: Model, version and digest of each release that is served.
+ReleaseFigures = Callable[[], Iterable[tuple[str, str, str]]]
+#: Feature, release and index.
 DriftFigures = Callable[[], Iterable[tuple[str, str, float]]]
+
+
+def name_process(index: int) -> None:
+    """Give this process's figures a name that the one after it takes over, so that counters never go back."""
+    from prometheus_client import values
+
+    values.ValueClass = values.MultiProcessValue(lambda: str(index))  # pyright: ignore[reportArgumentType]
 
 
 class Metrics:
     """All metrics of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, latency_buckets: Sequence[float]) -> None:
         own = CollectorRegistry()
         if os.environ.get(MULTIPROCESS_FOLDER):
             from prometheus_client.multiprocess import MultiProcessCollector
@@ -45,7 +54,7 @@ class Metrics:
         self._requests = Counter(documentation="Requests answered", **common(names.REQUESTS_TOTAL))
         self._seconds = Histogram(
             documentation="From the request's last byte to the answer's first",
-            buckets=names.LATENCY_BUCKETS,
+            buckets=latency_buckets,
             **common(names.REQUEST_SECONDS),
         )
         self._predictions = Counter(documentation="Rows predicted", **common(names.PREDICTIONS_TOTAL))
@@ -53,9 +62,6 @@ class Metrics:
             documentation="Requests that wait for the model or run",
             multiprocess_mode="livesum",
             **common(names.QUEUE_DEPTH),
-        )
-        self._info = Gauge(
-            documentation="The release that is served", multiprocess_mode="livemax", **common(names.RELEASE_INFO)
         )
         self.batch = Histogram(
             documentation="Rows in one run of the model", buckets=names.BATCH_BUCKETS, **common(names.BATCH_SIZE)
@@ -88,31 +94,36 @@ class Metrics:
         """One more request waits, or one less."""
         self._queue.inc(change)
 
-    def serves(self, releases: Iterable[tuple[str, str, str]]) -> None:
-        """What is served from now on: model, version and digest of each release."""
-        self._info.clear()
-        for labels in releases:
-            self._info.labels(*labels).set(1)
+    def expose(self, served: ReleaseFigures, drift: DriftFigures) -> None:
+        """Expose what is computed at each scrape: which releases are served, and how far their inputs have drifted."""
+        self._exposed.register(_Computed(served, drift))
 
-    def add_drift(self, figures: DriftFigures) -> None:
-        """Expose drift, computed at each scrape."""
-        self._exposed.register(_DriftCollector(figures))
+    def collect(self) -> Iterable[Any]:
+        """All figures as they are now."""
+        return self._exposed.collect()
 
     def text(self) -> bytes:
         """Everything, in Prometheus's text format."""
         return generate_latest(self._exposed)
 
 
-class _DriftCollector(Collector):
-    def __init__(self, figures: DriftFigures) -> None:
-        self._figures = figures
+class _Computed(Collector):
+    def __init__(self, served: ReleaseFigures, drift: DriftFigures) -> None:
+        self._served = served
+        self._drift = drift
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        family = GaugeMetricFamily(
+        info = GaugeMetricFamily(
+            names.RELEASE_INFO, "The release that is served", labels=names.LABELS[names.RELEASE_INFO]
+        )
+        for labels in self._served():
+            info.add_metric(labels, 1)
+        yield info
+        drift = GaugeMetricFamily(
             names.INPUT_DRIFT_PSI,
             "Population stability index of a feature against the training data",
             labels=names.LABELS[names.INPUT_DRIFT_PSI],
         )
-        for feature, release, index in self._figures():
-            family.add_metric([feature, release], index)
-        yield family
+        for feature, release, index in self._drift():
+            drift.add_metric([feature, release], index)
+        yield drift

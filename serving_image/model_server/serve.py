@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -12,25 +13,42 @@ from collections.abc import Iterator
 import uvicorn
 import uvloop
 
-from model_server import limits, protocol
+from model_server import emf, limits, metrics, protocol, tracing
 from model_server import model as models
 from model_server.app import App
+from model_server.capture import Capture
+from model_server.configs import Configs
+from model_server.drift import Drift
 from model_server.errors import Exit, StartError
-from model_server.serving import Serving
+from model_server.metrics_config import EmfConfig
+from model_server.observe import Observer
+from model_server.runner import Runner
+from model_server.serving import Served, Serving
 from model_server.settings import Settings
+from model_server.shared import SharedState
 from model_server.source import local_folder
 from model_server.split import Split
+from model_server.worker import Worker
+from spec import contracts
 
 log = logging.getLogger("model_server")
 
 #: Seconds an idle connection is kept: longer than the load balancers of the clouds keep theirs (60), so that it is
 #: they who close, and no request meets a closed connection.
 KEEP_ALIVE_SECONDS = 75
+#: Seconds at the end in which captured requests and spans that wait are written.
+CLOSE_SECONDS = 5.0
 
 
-def run(settings: Settings, sock: socket.socket) -> Exit:
-    """Serve on a bound socket until SIGTERM or SIGINT. Returns the exit code."""
-    app = App(settings)
+def run(settings: Settings, configs: Configs, sock: socket.socket, worker: Worker | None) -> Exit:
+    """Serve on a listening socket until SIGTERM or SIGINT. Returns the exit code. worker: None for a single process."""
+    if worker is not None:
+        metrics.name_process(worker.index)
+    figures = metrics.Metrics(configs.metrics.latency_buckets)
+    capture = Capture(settings, figures) if settings.capture_percent > 0 else None
+    name = settings.model_name or "model-server"
+    observer = Observer(configs.log.requests, capture, tracing.from_environment(os.environ, name))
+    app = App(settings, figures, observer)
     protocol.GuardedProtocol.max_connections = settings.max_connections
     config = uvicorn.Config(
         app,
@@ -45,17 +63,33 @@ def run(settings: Settings, sock: socket.socket) -> Exit:
         timeout_graceful_shutdown=max(1, round(settings.grace)),
     )
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # clients must not be able to fill the log
-    return Process(config, app, settings, sock).run_to_end()
+    try:
+        return Process(config, app, settings, configs, sock, worker).run_to_end()
+    finally:
+        observer.close(CLOSE_SECONDS)
 
 
 class Process(uvicorn.Server):
     """uvicorn with our own start and end: it exits 0 after SIGTERM, and loads releases while it answers liveness."""
 
-    def __init__(self, config: uvicorn.Config, app: App, settings: Settings, sock: socket.socket) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: App,
+        settings: Settings,
+        configs: Configs,
+        sock: socket.socket,
+        worker: Worker | None,
+    ) -> None:
         super().__init__(config)
         self._app = app
         self._settings = settings
+        self._configs = configs
         self._sock = sock
+        self._worker = worker
+        self._shared = SharedState(None if worker is None else worker.folder)
+        if worker is None:
+            self._shared.percent = settings.canary_percent
         self._exit = Exit.OK
         self._loading: asyncio.Task[None] | None = None
 
@@ -71,16 +105,39 @@ class Process(uvicorn.Server):
         return self._exit
 
     async def _main(self) -> None:
-        self._app.reload = self._reload
+        self._app.reload = self._ask_reload
         self._loading = asyncio.create_task(self._first_load())
-        sweeping = asyncio.create_task(protocol.sweep(self.server_state.connections))
-        await self.serve([self._sock])
-        for task in (self._loading, sweeping):
+        tasks = [self._loading, asyncio.create_task(protocol.sweep(self.server_state.connections))]
+        emf_config = self._configs.metrics.emf
+        if emf_config is not None and (self._worker is None or self._worker.index == 0):
+            tasks.append(asyncio.create_task(self._write_emf(emf_config)))
+        if self._worker is not None:
+            tasks.append(asyncio.create_task(self._watch_supervisor(self._worker)))
+            await self._wait_for_turn(self._worker)
+        if not self.should_exit:
+            await self.serve([self._sock])
+        for task in tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         if self._app.serving is not None:
             self._app.serving.close()
+
+    async def _wait_for_turn(self, worker: Worker) -> None:
+        """Listen only once requests can be answered; the first process of all listens at once, for liveness."""
+        if worker.early or self._loading is None:
+            return
+        with self._signals():
+            await self._loading
+            while not self._shared.ready and not self.should_exit:
+                await asyncio.sleep(0.02)
+
+    async def _watch_supervisor(self, worker: Worker) -> None:
+        """A process whose supervisor died would serve for ever unseen: it stops."""
+        while os.getppid() == worker.supervisor:
+            await asyncio.sleep(1)
+        log.error("the supervisor has died: stopping")
+        self._stop()
 
     async def _first_load(self) -> None:
         try:
@@ -97,10 +154,40 @@ class Process(uvicorn.Server):
     async def _load(self) -> None:
         settings, app = self._settings, self._app
         stable, canary = await asyncio.get_running_loop().run_in_executor(None, _load_models, settings)
-        split = Split(settings.canary_percent, settings.sticky_header) if app.serving is None else app.serving.split
-        app.serve(Serving(stable, canary, split, settings, app.metrics))
+        split = Split(self._shared, settings.sticky_header) if app.serving is None else app.serving.split
+        app.serve(Serving(stable, canary, split, self._served))
+        if self._worker is None or self._worker.early:
+            self._shared.set_ready()
         served = " and ".join(model.reference for model in (stable, canary) if model is not None)
         log.info("ready: %s on http://%s:%s", served, settings.host, settings.port)
+
+    def _served(self, model: models.Model) -> Served:
+        settings, worker = self._settings, self._worker
+        return Served(
+            model,
+            Runner(model, self._app.metrics, max_queue=settings.max_queue, max_wait=settings.max_wait),
+            Drift(
+                model,
+                self._configs.metrics.drift,
+                None if worker is None else worker.folder,
+                0 if worker is None else worker.index,
+                settings.workers,
+            ),
+            [(contracts.VERSION_HEADER.encode(), model.version.encode())],
+        )
+
+    async def _write_emf(self, config: EmfConfig) -> None:
+        """Once the model has a name; of several processes the first one writes for all."""
+        while self._app.serving is None:
+            await asyncio.sleep(0.1)
+        await emf.write_for_ever(config, self._app.metrics, self._app.serving.name)
+
+    def _ask_reload(self) -> None:
+        """The admin route's way: one of several processes asks the supervisor, which tells all of them (SIGHUP)."""
+        if self._worker is None:
+            self._reload()
+        else:
+            os.kill(self._worker.supervisor, signal.SIGHUP)
 
     def _reload(self) -> None:
         """Load again what the URIs point at now; what is served goes on being served where that fails."""
@@ -120,6 +207,11 @@ class Process(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """uvicorn raises the signal again once it has drained, which ends the process with a signal; ours exits 0."""
+        with self._signals():
+            yield
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)

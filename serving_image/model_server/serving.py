@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from model_server.drift import Drift
 from model_server.errors import RequestError
 from model_server.http import HeaderList
-from model_server.metrics import Metrics
 from model_server.model import Model
 from model_server.runner import Runner
-from model_server.settings import Settings
 from model_server.split import Split
 from spec import contracts
 
@@ -21,6 +20,7 @@ class Served:
 
     model: Model
     runner: Runner
+    drift: Drift
     headers: HeaderList
 
     @property
@@ -31,10 +31,10 @@ class Served:
 class Serving:
     """The releases of one moment. A new set replaces it as a whole, so that no request sees half of a change."""
 
-    def __init__(self, stable: Model, canary: Model | None, split: Split, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, stable: Model, canary: Model | None, split: Split, serve: Callable[[Model], Served]) -> None:
         self.split = split
-        self.stable = _served(stable, settings, metrics)
-        self.canary = None if canary is None else _served(canary, settings, metrics)
+        self.stable = serve(stable)
+        self.canary = None if canary is None else serve(canary)
         self.name = stable.name
 
     @property
@@ -82,8 +82,3 @@ class Serving:
         """End the threads, once what waits for them is answered."""
         for served in self.releases:
             served.runner.close()
-
-
-def _served(model: Model, settings: Settings, metrics: Metrics) -> Served:
-    runner = Runner(model, metrics, max_queue=settings.max_queue, max_wait=settings.max_wait)
-    return Served(model, runner, [(contracts.VERSION_HEADER.encode(), model.version.encode())])

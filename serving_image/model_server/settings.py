@@ -26,7 +26,8 @@ class Settings:
     model_uri: folder or URI of ONE version of a model. model_name: the name clients use; None: the release's own.
     canary_uri: a second release, which answers `canary_percent` of the requests; `sticky_header`: requests with the
     same value of it go to the same release. routes: paths that a platform's variables give, by variable.
-    token_file: None where no token is asked for. workers: processes. max_wait: None lets the server choose.
+    token_file: None where no token is asked for. workers: processes. max_wait: None lets the server
+    choose. log_level, emf_namespace: None leaves them to the files.
     """
 
     model_uri: str
@@ -34,7 +35,7 @@ class Settings:
     host: str
     port: int
     workers: int
-    log_level: str
+    log_level: str | None
     log_config: Path | None
     metrics_config: Path | None
     canary_uri: str | None
@@ -65,7 +66,7 @@ def read(env: Mapping[str, str]) -> Settings:
         host=value(env, contracts.HOST, values.host, "127.0.0.1"),
         port=_port(env),
         workers=value(env, contracts.WORKERS, values.whole(1, 64), 1),
-        log_level=value(env, contracts.LOG_LEVEL, values.one_of(LOG_LEVELS), "info"),
+        log_level=value(env, contracts.LOG_LEVEL, values.one_of(LOG_LEVELS), None),
         log_config=value(env, contracts.LOG_CONFIG, values.file, None),
         metrics_config=value(env, contracts.METRICS_CONFIG, values.file, None),
         canary_uri=value(env, contracts.CANARY_URI, values.text, None),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from model_server import stores
 from model_server.errors import Exit, StartError
 from spec import release as releases
 
@@ -23,8 +27,15 @@ def local_folder(uri: str) -> Path:
                 "allowed: a file:// URI of this machine, with three slashes",
             )
         folder = Path(unquote(parts.path))
+    elif parts.scheme in stores.SCHEMES:
+        folder = Path(tempfile.mkdtemp(prefix="release-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        stores.fetch(uri, folder)
     elif "://" in uri:
-        raise StartError(Exit.BAD_SETTING, f"the release's URI is {uri!r}; allowed: a folder or a file:// URI")
+        raise StartError(
+            Exit.BAD_SETTING,
+            f"the release's URI is {uri!r}; allowed: a folder, or a URI with file://, s3://, gs:// or az://",
+        )
     else:
         folder = Path(uri)
     return find_release(folder, uri)

@@ -6,6 +6,8 @@ import hashlib
 import random
 from collections.abc import Mapping
 
+from model_server.shared import SharedState
+
 #: Sticky keys fall on this many points, so that a share is exact to 1/100 of a percent and more.
 POINTS = 2**53
 
@@ -13,21 +15,30 @@ POINTS = 2**53
 class Split:
     """Shares of a stable release and a canary.
 
-    percent: share of the canary, 0 to 100; may change at any time. A sticky key keeps its release as long as the share
-    does not cross the key's own point, in every process and after every restart: it is a hash of the key alone.
+    The canary's share may change at any time, for all processes of the server at once. A sticky key keeps its release
+    as long as the share does not cross the key's own point, after every restart too: it is a hash of the key alone.
     """
 
-    def __init__(self, percent: float, sticky_header: str | None) -> None:
-        self.percent = percent
+    def __init__(self, shared: SharedState, sticky_header: str | None) -> None:
+        self._shared = shared
         self._header = sticky_header.encode() if sticky_header else None
+
+    @property
+    def percent(self) -> float:
+        """Share of the canary, 0 to 100."""
+        return self._shared.percent
+
+    @percent.setter
+    def percent(self, percent: float) -> None:
+        self._shared.percent = percent
 
     def to_canary(self, headers: Mapping[bytes, bytes]) -> bool:
         """Whether the canary answers the request with these headers."""
         if self._header is not None:
             key = headers.get(self._header)
             if key is not None:
-                return point(key) < self.percent
-        return random.random() * 100 < self.percent  # noqa: S311 # traffic, not a secret
+                return point(key) < self._shared.percent
+        return random.random() * 100 < self._shared.percent  # noqa: S311 # traffic, not a secret
 
 
 def point(key: bytes) -> float:
