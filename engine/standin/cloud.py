@@ -24,10 +24,11 @@ from typing import Any
 class CloudObject:
     """One thing in the cloud.
 
-    key: type and what is unique in it. seed: random text that generated parts (ids, addresses) are made from, so they
-    stay the same for the object's life. handles: texts by which others may name it. uses: keys of the objects it
-    needs; they cannot be deleted before it. serial: 1, and one more per update. complete: False after a creation
-    that was cut short. managed: False for what was there before the program (a given network, say).
+    key: type and what is unique in it. place: region or cluster, where equal ids may exist in several. seed: random
+    text that generated parts (ids, addresses) are made from, so they stay the same for the object's life. handles:
+    texts by which others may name it. uses: keys of the objects it needs; they cannot be deleted before it. serial:
+    1, and one more per update. complete: False after a creation that was cut short. managed: False for what was
+    there before the program (a given network, say).
     """
 
     package: str
@@ -37,6 +38,7 @@ class CloudObject:
     seed: str
     name: str = ""
     urn: str = ""
+    place: str = ""
     inputs: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     handles: list[str] = field(default_factory=list)
@@ -88,13 +90,6 @@ class FakeCloud:
         with self._guard, self._locked():
             self._load()
             return dict(self._objects)
-
-    def find(self, token: str, object_id: str, region: str = "") -> CloudObject | None:
-        """The object of a type with an id; ``region`` decides between equal ids in several regions."""
-        found = [o for o in self.objects().values() if o.type == token and o.id == object_id]
-        if len(found) > 1 and region:
-            found = [o for o in found if o.outputs.get("region") in (region, None)] or found
-        return found[0] if found else None
 
     def write_journal(self, **entry: Any) -> None:
         """Append one line: what was asked, and how it went."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from engine.standin import naming, objects, references, template
 from engine.standin.cloud import CloudObject, FakeCloud
@@ -15,7 +16,7 @@ from engine.standin.failures import Failure, Failures
 from engine.standin.objects import Scope
 from engine.standin.rules import PackageRules, TypeRule
 from engine.standin.template import Missing
-from engine.standin.values import UNKNOWN, has_secret, plain, unmask
+from engine.standin.values import UNKNOWN, has_secret, unmask
 
 #: Exit status of a stand-in that was asked to crash.
 CRASH_STATUS = 23
@@ -32,6 +33,34 @@ class Incomplete(Exception):  # noqa: N818 # the vendor's answer
         super().__init__(reason)
         self.object_id = object_id
         self.outputs = outputs
+
+
+class _Flight:
+    """Calls under way in this process, so that a crash on request does not tear others apart half-way."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._running = 0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._running += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._running -= 1
+            self._changed.notify_all()
+
+    def crash(self) -> NoReturn:
+        """End the process once the other calls have been answered. Called from within a call."""
+        with self._changed:
+            self._running -= 1
+            self._changed.wait_for(lambda: self._running <= 0, timeout=5)
+            time.sleep(0.1)  # what was answered gets out
+            os._exit(CRASH_STATUS)
+
+
+FLIGHT = _Flight()
 
 
 @dataclass(frozen=True)
@@ -144,8 +173,8 @@ class Lifecycle:
     def _found(self, there: Mapping[str, CloudObject], call: Call) -> CloudObject | None:
         found = [one for one in there.values() if one.type == call.token and one.id == call.object_id]
         if len(found) > 1:
-            region = plain(call.inputs.get("region")) or call.config.get("region")
-            found = [one for one in found if one.outputs.get("region") in (region, None)] or found
+            here = objects.place(self._scope(self.rule(call.token), call, references.Index(()), seed=""))
+            found = [one for one in found if one.place == here] or found
             found = [one for one in found if one.urn == call.urn] or found
         return found[0] if found else None
 
@@ -168,7 +197,8 @@ class Lifecycle:
             raise Refused(f"{scope.rule.token}: the row of this type asks for {error}, which the inputs lack") from None
 
     def _uses(self, rule: TypeRule, call: Call, index: references.Index, own_key: str) -> list[str]:
-        uses, missing = references.resolve(self.rules, rule, call.inputs, index, own_key)
+        here = objects.place(self._scope(rule, call, index, seed=""))
+        uses, missing = references.resolve(self.rules, rule, call.inputs, index, own_key, here)
         if missing:
             shown = "; ".join(
                 f"{path} = {'[secret]' if secret else repr(value)}: there is no {wanted}"
@@ -225,9 +255,9 @@ class Lifecycle:
                 raise Refused(reason)
             raise Incomplete(reason, object_id, outputs)
 
-    def _crash(self, call: Call, operation: str) -> None:
+    def _crash(self, call: Call, operation: str) -> NoReturn:
         self.cloud.write_journal(operation=operation, type=call.token, urn=call.urn, crash=True)
-        os._exit(CRASH_STATUS)
+        FLIGHT.crash()
 
     def _error(self, kind: str, operation: str, call: Call, object_id: str, users: str = "") -> str:
         text = self.rules.errors.get(kind, kind)

@@ -115,7 +115,7 @@ class Scope:
             raise Missing(path)
         wanted = self.rule.references.get(prop, self.rules.references.get(prop))
         types = (wanted,) if isinstance(wanted, str) else tuple(wanted or ())
-        found = self.index.find(value, types)
+        found = self.index.find(value, types, place(self))
         if found is None:
             raise Missing(path)
         return template.dig(found.outputs, rest)
@@ -224,6 +224,7 @@ def make(scope: Scope, package: str, salt: str) -> tuple[CloudObject, dict[str, 
         seed=scope.seed,
         name=scope.name,
         urn=scope.urn,
+        place=place(scope),
         created=scope.created or now(),
         serial=scope.serial if isinstance(scope.serial, int) else 1,
     )
@@ -236,6 +237,14 @@ def fill(one: CloudObject, scope: Scope, outputs: Mapping[str, Any], salt: str) 
     one.inputs = mask(dict(scope.inputs), salt)
     one.outputs = mask(dict(outputs), salt)
     one.handles = handles(scope)
+
+
+def place(scope: Scope) -> str:
+    """The region or cluster of an object; empty for packages whose names hold everywhere."""
+    try:
+        return str(plain(scope.lookup("place")))
+    except Missing:
+        return ""
 
 
 def handles(scope: Scope) -> list[str]:

@@ -27,18 +27,20 @@ class Index:
             for handle in {one.id, *one.handles}:
                 self._by_handle.setdefault(handle, []).append(one)
 
-    def find(self, handle: str, types: tuple[str, ...] = ()) -> CloudObject | None:
-        """The object that a text names; ``types`` narrows it down to type tokens."""
-        for one in self._by_handle.get(handle, ()):
-            if not types or one.type in types:
-                return one
-        return None
+    def find(self, handle: str, types: tuple[str, ...] = (), place: str = "") -> CloudObject | None:
+        """The object that a text names; ``types`` narrows it down to type tokens.
 
-    def find_or_part(self, handle: str, types: tuple[str, ...] = ()) -> CloudObject | None:
+        Where several are named alike, the one in the same region or cluster is meant.
+        """
+        found = [one for one in self._by_handle.get(handle, ()) if not types or one.type in types]
+        near = [one for one in found if one.place == place]
+        return (near or found or [None])[0]
+
+    def find_or_part(self, handle: str, types: tuple[str, ...] = (), place: str = "") -> CloudObject | None:
         """As :meth:`find`; also a part of an object (``<id>/blobServices/default``, ``<arn>:*``)."""
         text = handle
         while text:
-            found = self.find(text, types)
+            found = self.find(text, types, place)
             if found:
                 return found
             cut = max(text.rfind("/"), text.rfind(":"), text.rfind("@"))
@@ -47,7 +49,12 @@ class Index:
 
 
 def resolve(
-    rules: PackageRules, rule: TypeRule, inputs: Mapping[str, Any], index: Index, own_key: str = ""
+    rules: PackageRules,
+    rule: TypeRule,
+    inputs: Mapping[str, Any],
+    index: Index,
+    own_key: str = "",
+    place: str = "",
 ) -> tuple[list[str], list[tuple[str, str, str]]]:
     """Keys of the objects that hold these inputs' names, and what is missing: (input path, text, type wanted).
 
@@ -63,7 +70,7 @@ def resolve(
         wanted = _wanted(rules, rule, path)
         if wanted is False:
             continue
-        found, problem = _named(rules, value, wanted, index)
+        found, problem = _named(rules, value, wanted, index, place)
         if problem:
             missing.append((path, value, problem))
         elif found is not None and found.key != own_key and found.key not in uses and path not in rule.weak:
@@ -80,7 +87,7 @@ def _wanted(rules: PackageRules, rule: TypeRule, path: str) -> Any:
     return rules.references.get(path, rules.references.get("*." + last))
 
 
-def _named(rules: PackageRules, value: str, wanted: Any, index: Index) -> tuple[CloudObject | None, str]:
+def _named(rules: PackageRules, value: str, wanted: Any, index: Index, place: str) -> tuple[CloudObject | None, str]:
     for pattern in rules.patterns:
         match = pattern.match.match(value)
         if not match:
@@ -88,13 +95,13 @@ def _named(rules: PackageRules, value: str, wanted: Any, index: Index) -> tuple[
         if pattern.builtin:
             return None, ""
         text = match.groupdict().get("handle") or value
-        found = index.find_or_part(text, pattern.types)
+        found = index.find_or_part(text, pattern.types, place)
         if found is None and wanted:
-            found = index.find(value, _tokens(wanted))
+            found = index.find(value, _tokens(wanted), place)
         return found, "" if found else " or ".join(pattern.types) or "an object of that name"
     if not wanted or wanted == "any":
         return None, ""
-    found = index.find(value, _tokens(wanted)) or index.find_or_part(value, _tokens(wanted))
+    found = index.find(value, _tokens(wanted), place) or index.find_or_part(value, _tokens(wanted), place)
     return found, "" if found else " or ".join(_tokens(wanted))
 
 

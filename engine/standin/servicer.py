@@ -22,7 +22,7 @@ from pulumi.runtime.proto import (
 from engine.standin import invokes, naming, shapes
 from engine.standin.cloud import FakeCloud
 from engine.standin.failures import Failures
-from engine.standin.lifecycle import Call, Incomplete, Lifecycle, Refused
+from engine.standin.lifecycle import FLIGHT, Call, Incomplete, Lifecycle, Refused
 from engine.standin.replacement import Difference, differences
 from engine.standin.rules import PackageRules
 from engine.standin.template import Missing, render
@@ -153,7 +153,8 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.CreateResponse(id="", properties=to_struct(self._known(call)))
         try:
-            object_id, outputs = self.life.create(call)
+            with FLIGHT:
+                object_id, outputs = self.life.create(call)
         except Refused as error:
             _refuse(context, str(error))
         except Incomplete as error:
@@ -178,7 +179,8 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
             if request.preview:
                 outputs = self.life.preview_update(call, from_struct(request.olds))
             else:
-                outputs = self.life.update(call)
+                with FLIGHT:
+                    outputs = self.life.update(call)
         except Refused as error:
             _refuse(context, str(error))
         except Incomplete as error:
@@ -188,7 +190,8 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Delete(self, request, context):
         inputs = from_struct(request.old_inputs) or from_struct(request.properties)
         try:
-            self.life.delete(self._call(request, inputs, context, object_id=request.id))
+            with FLIGHT:
+                self.life.delete(self._call(request, inputs, context, object_id=request.id))
         except Refused as error:
             _refuse(context, str(error))
         return empty_pb2.Empty()

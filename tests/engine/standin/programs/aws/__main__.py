@@ -14,6 +14,15 @@ key = aws.kms.Key(f"key-{config.require('key')}", enable_key_rotation=True, dele
 alias = aws.kms.Alias("key", name="alias/standin", target_key_id=key.key_id)
 account = aws.get_caller_identity()
 
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "sagemaker.amazonaws.com"}}
+        ],
+    }
+)
+
 for region in config.require_object("regions"):
     store = aws.s3.Bucket(f"store-{region}", region=region, force_destroy=True, tags={"account": account.account_id})
     aws.s3.BucketServerSideEncryptionConfiguration(
@@ -24,14 +33,14 @@ for region in config.require_object("regions"):
     )
     role = aws.iam.Role(
         f"role-{region}",
-        assume_role_policy=json.dumps(
-            {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "sagemaker.amazonaws.com"}}]}
-        ),
+        assume_role_policy=TRUST,
     )
     aws.iam.RolePolicy(
         f"read-{region}",
         role=role.name,
-        policy=pulumi.Output.json_dumps({"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": store.arn}]}),
+        policy=pulumi.Output.json_dumps(
+            {"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": store.arn}]}
+        ),
     )
     if "sagemaker" in config.require_object("targets"):
         model = aws.sagemaker.Model(
