@@ -37,7 +37,7 @@ class Panel:
 
 PANELS = (
     Panel("traffic", "Traffic", "requests_per_second", ("traffic",), "Requests answered, by status code."),
-    Panel("errors", "Errors", "ratio", ("traffic", "errors"), "Share of requests answered with a server error (5xx)."),
+    Panel("errors", "Errors", "ratio", ("traffic", "errors"), "Share of requests answered with 5xx or 429."),
     Panel("latency", "Latency", "seconds", ("latency",), "Time to answer: median, 95th and 99th percentile."),
     Panel("saturation", "Saturation", "count", ("saturation",), "Requests in hand, and those turned away a second."),
     Panel("replicas", "Replicas", "count", ("replicas",), "Replicas that run, and those that hold a loaded release."),

@@ -14,6 +14,8 @@ from spec.fields import DEFAULT_SCALING_TARGET, Slo
 from spec.slo import BURN_RULES, DAY, MINUTE, BurnRule, Objective, objectives
 from spec.vendor_metrics.scraped import CERTIFICATE_EXPIRY
 
+#: Status codes of bad answers, as a regular expression: see `spec.slo.Objective`.
+BAD_CODES = "5..|429"
 #: Share of bad requests in a window, by indicator.
 BAD_RATIO = {
     "availability": "service:model_request_errors:ratio_rate",
@@ -104,7 +106,7 @@ def _ratio(service: str, objective: Objective, seconds: int) -> str:
     if objective.indicator == "availability":
         total = f"sum by (service) (rate({server.REQUESTS_TOTAL}{{{where}}}[{span}]))"
         # Before the first error there is no series to add up; then nothing is bad, and that is a figure too.
-        bad = f'sum by (service) (rate({server.REQUESTS_TOTAL}{{{where},code=~"5.."}}[{span}]))'
+        bad = f'sum by (service) (rate({server.REQUESTS_TOTAL}{{{where},code=~"{BAD_CODES}"}}[{span}]))'
         return f"({bad} or 0 * {total}) / ({total} > 0)"
     assert objective.threshold_seconds is not None  # noqa: S101 # for the type checker
     total = f"sum by (service) (rate({server.REQUEST_SECONDS}_count{{{where}}}[{span}]))"

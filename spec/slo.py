@@ -29,9 +29,9 @@ UNITS_PER_MILLISECOND = {"microseconds": 1000.0, "milliseconds": 1.0, "seconds":
 class Objective:
     """One promise about all requests of the service.
 
-    Total is every prediction request that the server answered. Good is, for `availability`, each of them that got
-    another status than 5xx (a 4xx is the client's doing); for `latency`, each that was answered within
-    `threshold_seconds`, whatever its status.
+    Total is every prediction request that the server answered. Bad is, for `availability`, each of them that got a 5xx,
+    or a 429: the server has no limit per client, so it answers that only when it is full. Any other 4xx is the client's
+    doing. For `latency`, good is each that was answered within `threshold_seconds`, whatever its status.
 
     ratio: least share of good requests, 0–1. window_seconds: time over which it holds.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from spec.metrics import PERCENTILE, Emitted, Named, NotEmitted, Unit
-from spec.vendor_metrics.rows import BY_TRAFFIC, NO_DRIFT, NO_PERCENTILE, PLATFORM_CERTIFICATE, Row, one
+from spec.vendor_metrics.rows import BY_TRAFFIC, NO_DRIFT, NO_PERCENTILE, PLATFORM_CERTIFICATE, Row, added, one
 
 AZURE = "https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics"
 AZURE_ML_PAGE = f"{AZURE}/microsoft-machinelearningservices-workspaces-onlineendpoints-metrics"
@@ -43,7 +43,11 @@ def ml() -> Row:
     return Row(
         {
             "traffic": endpoint("RequestsPerMinute", "count"),
-            "errors": endpoint("RequestsPerMinute", "count", statusCodeClass="5xx"),
+            # A full server answers 429 there: it is what Azure ML retries on.
+            "errors": added(
+                endpoint("RequestsPerMinute", "count", statusCodeClass="5xx"),
+                endpoint("RequestsPerMinute", "count", statusCode="429"),
+            ),
             "latency": endpoint(f"RequestLatency_P{PERCENTILE}", "milliseconds"),
             "saturation": deployment("CpuUtilizationPercentage", "percent"),
             "replicas": deployment("DeploymentCapacity", "count"),

@@ -29,7 +29,7 @@ def server_metrics(*, certificates: bool) -> Row:
     return Row(
         {
             "traffic": own(server.REQUESTS_TOTAL, "count", "rate"),
-            "errors": own(server.REQUESTS_TOTAL, "count", "rate", code="5.."),
+            "errors": own(server.REQUESTS_TOTAL, "count", "rate", code="5..|429"),
             "latency": own(server.REQUEST_SECONDS, "seconds", f"histogram_quantile {PERCENTILE}"),
             "saturation": own(server.QUEUE_DEPTH, "count", "max", None),
             "replicas": scrape("count"),

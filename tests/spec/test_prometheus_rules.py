@@ -66,8 +66,13 @@ def traffic(rows: list[tuple[int, int, int]]) -> list[dict[str, str]]:
     """What the server's metrics would hold; other buckets than the objective's are left out."""
     bucket = f"{server.REQUEST_SECONDS}_bucket"
     return [
-        series(server.REQUESTS_TOTAL, [total - errors for total, errors, _ in rows], code="200"),
-        series(server.REQUESTS_TOTAL, [errors for _, errors, _ in rows], code="500"),
+        # A client's own mistakes are no errors of the service, a full server's refusals are.
+        series(
+            server.REQUESTS_TOTAL, [(total - errors) - (total - errors) // 3 for total, errors, _ in rows], code="200"
+        ),
+        series(server.REQUESTS_TOTAL, [(total - errors) // 3 for total, errors, _ in rows], code="400"),
+        series(server.REQUESTS_TOTAL, [errors - errors // 2 for _, errors, _ in rows], code="500"),
+        series(server.REQUESTS_TOTAL, [errors // 2 for _, errors, _ in rows], code="429"),
         series(bucket, [total - slow for total, _, slow in rows], le=latency_bound(0.25)),
         series(bucket, [total for total, _, _ in rows], le="+Inf"),
         series(f"{server.REQUEST_SECONDS}_count", [total for total, _, _ in rows]),
