@@ -53,6 +53,9 @@ READY_PATH = "/readyz"
 METRICS_PATH = "/metrics"
 OPENAPI_PATH = "/openapi.json"
 DOCS_PATH = "/docs"
+PAGE_PATH = "/"
+#: Files that the page at PAGE_PATH loads; they lie in the server's folder `page`.
+PAGE_FILES = ("page.css", "page.js", "metrics.js", "pad.js")
 
 # Headers that the server reads or writes beside those of a contract.
 VERSION_HEADER = "x-model-version"
@@ -220,13 +223,16 @@ ROUTES: tuple[Route, ...] = (
     Route(CONTAINER, "metrics", "GET", METRICS_PATH, "Prometheus metrics"),
     Route(HUMAN, "fastapi", "GET", OPENAPI_PATH, "OpenAPI description of every route"),
     Route(HUMAN, "fastapi", "GET", DOCS_PATH, "the same as a page"),
+    Route(HUMAN, "page", "GET", PAGE_PATH, "what is served and how it goes, and a pad to draw a digit on"),
+    *(Route(HUMAN, "page", "GET", f"/page/{name}", "part of the page") for name in PAGE_FILES),
     Route(ADMINISTRATION, "admin_state", "GET", "/admin/state", "releases that are served, and their shares"),
     Route(ADMINISTRATION, "admin_canary", "PUT", "/admin/canary", "set the canary's percentage", _JSON),
     Route(ADMINISTRATION, "admin_reload", "POST", "/admin/reload", "load again what the URIs point at"),
 )
 
-#: Operations that need no token: a platform's health checks carry none, and they say nothing but "up".
-OPEN_OPERATIONS = frozenset({"live", "ready", "health", "oip_live", "oip_ready"})
+#: Operations that need no token: a platform's health checks carry none, and they say nothing but "up"; the page holds
+#: no data of its own and asks for the token itself.
+OPEN_OPERATIONS = frozenset({"live", "ready", "health", "oip_live", "oip_ready", "page"})
 
 
 def contract(name: str) -> Contract:

@@ -116,7 +116,7 @@ class App:
         codec = CODECS.get(operation)
         if codec is not None:
             await self._predict(match, codec, headers, receive, send)
-        elif operation == "fastapi":
+        elif operation in ("fastapi", "page"):
             await (await self._humans())(scope, receive, with_security_headers(send))
         else:
             await self._control(match, headers, receive, send)

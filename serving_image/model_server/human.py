@@ -8,13 +8,21 @@ nothing from outside.
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse
 
 from spec import contracts
+
+PAGE = Path(__file__).parent / "page"
+#: The page loads and asks only its own server; `data:` is its empty icon.
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
@@ -44,7 +52,19 @@ def build(server_version: str, routes: Sequence[contracts.Route]) -> FastAPI:
             _page(routes), headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
         )
 
+    for path, file in {
+        contracts.PAGE_PATH: "index.html",
+        **{f"/page/{name}": name for name in contracts.PAGE_FILES},
+    }.items():
+        app.add_api_route(path, _file(PAGE / file), include_in_schema=False)
     return app
+
+
+def _file(path: Path) -> Callable[[], FileResponse]:
+    def answer() -> FileResponse:
+        return FileResponse(path, headers={"content-security-policy": PAGE_POLICY})
+
+    return answer
 
 
 def describe(app: FastAPI, routes: Sequence[contracts.Route]) -> dict[str, Any]:

@@ -1,0 +1,168 @@
+"""The server's page in a real browser (Debian's Chromium), against a real server.
+
+What it does not prove: that other browsers show the same, or that every hand's digits are recognised.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright import sync_api as playwright
+from sklearn.datasets import load_digits
+
+from tests.real_parts import find
+from tests.serving_image.conftest import Digits
+from tests.serving_image.server_process import ServerProcess, running
+
+Point = tuple[float, float]
+
+#: Strokes as points of a unit square, as a hand would draw them.
+STROKES: dict[str, list[list[Point]]] = {
+    "0": [[(0.5 + 0.26 * math.sin(a / 20 * math.tau), 0.5 - 0.42 * math.cos(a / 20 * math.tau)) for a in range(21)]],
+    "4": [[(0.45, 0.08), (0.2, 0.6), (0.8, 0.6)], [(0.6, 0.35), (0.55, 0.95)]],
+    "7": [[(0.2, 0.1), (0.8, 0.1), (0.45, 0.95)], [(0.3, 0.5), (0.75, 0.5)]],
+}
+
+#: Chromium without what would ask hosts on the internet.
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[playwright.Browser]:
+    chromium = find("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed (Debian: chromium)")
+    with playwright.sync_playwright() as runner:
+        made = runner.chromium.launch(executable_path=str(chromium), args=QUIET)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def server(digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with running({"MODEL_URI": str(digits.path)}, tmp_path_factory.mktemp("log")) as made:
+        yield made
+
+
+@pytest.fixture
+def page(browser: playwright.Browser, server: ServerProcess) -> Iterator[playwright.Page]:
+    """The page, loaded. Fails the test for any error in its console and any request to somewhere else."""
+    made = browser.new_page(viewport={"width": 1000, "height": 900})
+    problems: list[str] = []
+    made.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    made.on("pageerror", lambda error: problems.append(str(error)))
+    made.on("request", lambda request: problems.append(request.url) if _elsewhere(request.url, server) else None)
+    made.goto(server.url)
+    playwright.expect(made.locator("#draw")).to_be_visible()
+    yield made
+    made.close()
+    assert problems == []
+
+
+def _elsewhere(url: str, server: ServerProcess) -> bool:
+    return not url.startswith((f"{server.url}/", "data:"))
+
+
+def draw(page: playwright.Page, strokes: list[list[Point]]) -> None:
+    page.locator("#clear").click()
+    box = page.locator("#pad").bounding_box()
+    assert box is not None
+    for stroke in strokes:
+        for index, (x, y) in enumerate(stroke):
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=4)
+            if index == 0:
+                page.mouse.down()
+        page.mouse.up()
+
+
+@pytest.mark.parametrize("digit", STROKES)
+def test_a_drawn_digit_gets_its_label(page: playwright.Page, digit: str):
+    draw(page, STROKES[digit])
+    playwright.expect(page.locator("#label")).to_have_text(digit)
+    shares = [float(cell) for cell in page.locator("#classes td:nth-child(2)").all_inner_texts()]
+    assert len(shares) == 10
+    assert sum(shares) == pytest.approx(1, abs=0.01)
+    assert max(shares) == shares[int(digit)]
+
+
+def test_a_digit_can_be_drawn_by_keyboard(page: playwright.Page):
+    page.locator("#pad").focus()
+    page.keyboard.press("Delete")
+    for _ in range(13):
+        page.keyboard.press("ArrowUp")
+    page.keyboard.press(" ")
+    for _ in range(26):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press(" ")
+    playwright.expect(page.locator("#label")).not_to_have_text("–")
+    assert page.locator("#classes tr").count() == 10
+
+
+def test_plots_move_under_load_and_the_release_is_named(
+    page: playwright.Page, server: ServerProcess, digits: Digits, tmp_path: Path
+):
+    stop = threading.Event()
+
+    def load() -> None:
+        rows = itertools.cycle(load_digits().data.tolist())  # pyright: ignore[reportAttributeAccessIssue]
+        with httpx.Client(base_url=server.url, trust_env=False) as client:
+            while not stop.wait(0.005):
+                tensor = {"name": digits.input, "shape": [1, 64], "datatype": "FP32", "data": next(rows)}
+                assert client.post("/v2/models/digits/infer", json={"inputs": [tensor]}).status_code == 200
+
+    worker = threading.Thread(target=load)
+    worker.start()
+    try:
+        playwright.expect(page.locator("#rate")).to_have_text(re.compile(r"[1-9]"), timeout=20_000)
+        playwright.expect(page.locator("#p99")).to_contain_text("ms", timeout=20_000)
+        playwright.expect(page.locator("#rate-plot path")).to_have_attribute(
+            "d", re.compile("M(.*L){5}"), timeout=20_000
+        )
+        draw(page, STROKES["4"])
+        playwright.expect(page.locator("#label")).to_have_text("4")
+        playwright.expect(page.locator("#releases tr")).to_have_count(1)
+        assert "digits@1" in page.locator("#releases").inner_text()
+        assert "digits@1" in page.locator("#status").inner_text()
+        page.screenshot(path=os.environ.get("PAGE_SCREENSHOT", tmp_path / "page.png"), full_page=True)
+    finally:
+        stop.set()
+        worker.join()
+
+
+def test_the_page_fits_a_phone(browser: playwright.Browser, server: ServerProcess):
+    phone = browser.new_page(viewport={"width": 360, "height": 740})
+    phone.goto(server.url)
+    playwright.expect(phone.locator("#draw")).to_be_visible()
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 360
+    phone.close()
+
+
+def test_the_page_asks_for_the_token(browser: playwright.Browser, digits: Digits, tmp_path: Path):
+    secret = "a-token-of-some-length-0123456789"
+    file = tmp_path / "token"
+    file.write_text(secret)
+    with running({"MODEL_URI": str(digits.path), "AUTH_TOKEN_FILE": str(file)}, tmp_path) as guarded:
+        page = browser.new_page()
+        page.goto(guarded.url)
+        playwright.expect(page.locator("#login")).to_be_visible()
+        page.locator("#token").fill(secret)
+        page.locator("#login button").click()
+        playwright.expect(page.locator("#status")).to_contain_text("digits@1")
+        playwright.expect(page.locator("#login")).to_be_hidden()
+        page.close()
