@@ -14,6 +14,8 @@ from operations.errors import OperationError
 from operations.stack_file import load_stack_service
 from operations.workspace import Workspace
 from spec import release as releases
+from spec.capabilities import check_capabilities
+from spec.errors import SpecError
 from spec.service import ServiceSpec
 
 console = Console(soft_wrap=True, highlight=False)
@@ -38,8 +40,7 @@ def up(workspace: Workspace, stack: str) -> None:
 
 def down(workspace: Workspace, stack: str) -> None:
     """Remove everything the stack made. Releases under models/ stay."""
-    engine = _open(workspace, stack, load_stack_service(workspace, stack))
-    engine.destroy()
+    _open_made(workspace, stack).destroy()
 
 
 def preview(workspace: Workspace, stack: str) -> None:
@@ -51,12 +52,12 @@ def preview(workspace: Workspace, stack: str) -> None:
 
 def refresh(workspace: Workspace, stack: str) -> None:
     """Bring the state to what is really there."""
-    _open(workspace, stack, load_stack_service(workspace, stack)).refresh()
+    _open_made(workspace, stack).refresh()
 
 
 def outputs(workspace: Workspace, stack: str) -> None:
     """Print the exports as JSON; secrets are masked."""
-    engine = _open(workspace, stack, load_stack_service(workspace, stack), quiet=True)
+    engine = _open_made(workspace, stack, quiet=True)
     print(json.dumps(engine.outputs(), indent=2))  # noqa: T201 # for a program to read
 
 
@@ -72,7 +73,6 @@ def monitor(workspace: Workspace, stack: str, *, prometheus_port: int, alertmana
 def draw_dashboard(workspace: Workspace, stack: str, file: Path, *, minutes: int, prometheus: str) -> None:
     """Draw the dashboard of the stack's service as a picture."""
     from operations.dashboard_picture import draw
-    from spec.errors import SpecError
     from spec.panels import CONFIG_FILE, load_dashboard_config
 
     try:
@@ -99,16 +99,42 @@ def install_cli(workspace: Workspace) -> None:
 
 
 def _open(workspace: Workspace, stack: str, service: ServiceSpec, *, quiet: bool = False) -> StackEngine:
-    choice: Choice = choose(workspace)
-    clouds = sorted({where.cloud for where in service.deploy_to} - {"local"})
+    """The stack's engine, for what runs the program. Raises OperationError where engine or target is missing."""
+    choice = choose(workspace)
+    clouds = _clouds(service)
     if choice.cli is None and clouds:
         raise OperationError(
             f"stack {stack!r} deploys to {', '.join(clouds)}, and that needs the Pulumi CLI, which is not here. "
             f"{CLI_HELP}. To see what it would make without an account: make plan STACK={stack}"
         )
+    try:
+        check_capabilities(service)
+    except SpecError as error:
+        raise OperationError(str(error)) from None
+    return _opened(workspace, stack, choice, local_only=not clouds, quiet=quiet)
+
+
+def _open_made(workspace: Workspace, stack: str, *, quiet: bool = False) -> StackEngine:
+    """The stack's engine, for what looks at the state alone: a mistake in the description does not keep anybody from
+    removing what was made before.
+    """
+    try:
+        local_only = not _clouds(load_stack_service(workspace, stack))
+    except OperationError:
+        if not list(workspace.backend.glob(f".pulumi/stacks/*/{stack}.json")):
+            raise
+        local_only = True
+    return _opened(workspace, stack, choose(workspace), local_only=local_only, quiet=quiet)
+
+
+def _clouds(service: ServiceSpec) -> list[str]:
+    return sorted({where.cloud for where in service.deploy_to} - {"local"})
+
+
+def _opened(workspace: Workspace, stack: str, choice: Choice, *, local_only: bool, quiet: bool) -> StackEngine:
     if not quiet:
         console.print(str(choice), style="dim")
-    return open_stack(workspace, stack, choice, local_only=not clouds)
+    return open_stack(workspace, stack, choice, local_only=local_only)
 
 
 def _release(workspace: Workspace, service: ServiceSpec) -> releases.Release:

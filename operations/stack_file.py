@@ -10,7 +10,6 @@ from engine.project import Project, load_project
 from engine.secrets import Crypter
 from operations.errors import OperationError
 from operations.workspace import Workspace
-from spec.capabilities import check_capabilities
 from spec.errors import SpecError
 from spec.service import ServiceSpec, load_service
 
@@ -33,11 +32,9 @@ def load_stack_service(workspace: Workspace, stack: str) -> ServiceSpec:
         project = load_project(workspace.root, stack)
 
         values, _ = project.config(lambda text: _crypter(workspace, project).decrypt(text))
-        spec = load_service(json.loads(values[f"{project.name}:{SERVICE_KEY}"]), stack=stack)
-        check_capabilities(spec)
+        return load_service(json.loads(values[f"{project.name}:{SERVICE_KEY}"]), stack=stack)
     except (EngineError, SpecError) as error:
         raise OperationError(str(error)) from None
-    return spec
 
 
 @lru_cache  # deriving the key takes a moment: only where something is encrypted, and once

@@ -205,6 +205,27 @@ class TestBadInput:
         self.refuse(checkout, "Pulumi.dev.yaml", "line")
         checkout.stack_file.write_text(good)
 
+    def test_a_corrupt_state_file(self, checkout: Checkout):
+        up(checkout)
+        state = next((checkout.root / ".local" / "state").glob(".pulumi/stacks/*/dev.json"))
+        good = state.read_bytes()
+        state.write_bytes(good[: len(good) // 2])
+        pid = listener(port_of(checkout))
+        result = checkout.run("up")
+        assert result.returncode == 1
+        assert "Traceback" not in result.stdout
+        assert state.read_bytes() == good[: len(good) // 2]
+        assert listener(port_of(checkout)) == pid
+        state.write_bytes(good)
+
+    def test_a_mistake_in_the_description_does_not_keep_from_removing(self, checkout: Checkout):
+        up(checkout)
+        checkout.edit(relase="digits@1")
+        down = checkout.run("down")
+        assert down.returncode == 0, down.stdout
+        assert server_pids(checkout) == []
+        checkout.stack_file.write_text(re.sub(r"\n\s+relase:.*", "", checkout.stack_file.read_text()))
+
     def test_a_stack_that_does_not_exist(self, checkout: Checkout):
         result = checkout.run("up", "--stack", "nosuch")
         assert result.returncode == 1
@@ -212,7 +233,16 @@ class TestBadInput:
         assert "dev" in result.stdout
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_up_of_a_cloud_stack_without_the_cli_says_how_to_get_it(tmp_path: Path):
+    checkout = Checkout.make(tmp_path / "tree", "embedded")
+    checkout.edit(deploy_to=[{"cloud": "aws", "region": "eu-central-1"}])
+    result = checkout.run("up")
+    assert result.returncode == 1
+    for text in ("aws", "Pulumi CLI", "make pulumi", "make plan"):
+        assert text in result.stdout
+    assert checkout.state() == ""
+
+
 def test_interrupted_up_is_taken_up_again(tmp_path: Path, models: Path):
     """`kill -9` while the server starts: the next `up` finds what is there, and there is one server, not two."""
     checkout = Checkout.make(tmp_path / "tree", "embedded")
