@@ -43,6 +43,7 @@ _FILTERS: Mapping[str, Callable[[Any], Any]] = {
     "int": lambda value: int(value),
     "text": lambda value: str(value),
     "prefix": lambda value: str(value).rsplit("/", 1)[0],
+    "unslashed": lambda value: str(value).lstrip("/"),
 }
 
 
