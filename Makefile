@@ -79,6 +79,24 @@ docs: $(UP_READY) ## write the generated pages anew
 	$(PY) -m spec.capabilities > docs/capabilities.md
 	$(PY) -m spec.metrics_page > docs/metrics.md
 
+# Each peer has an environment of its own; PEERS=none needs none of them.
+BENCH_PEERS := $(notdir $(patsubst %/,%,$(wildcard benchmarks/peers/*/)))
+PEERS ?= all
+
+bench-peers: | $(PY) ## install the servers that the benchmark compares with
+	@for peer in $(BENCH_PEERS); do
+	  echo "installing $$peer …"
+	  $(PY) -m uv venv --quiet --allow-existing .venv-bench-$$peer --python $$(test $$peer = pytriton && echo /usr/bin/python3 || echo $(PY))
+	  $(PY) -m uv pip install --quiet --python .venv-bench-$$peer/bin/python -r benchmarks/peers/$$peer/requirements.txt scikit-learn onnxruntime numpy
+	done
+
+bench: $(TEST_READY) ## serving speed beside the peers, into docs/benchmarks.md (PEERS=none: ours and the floor, in a minute)
+	@if [ "$(PEERS)" = none ]; then
+	  $(PY) -m benchmarks.serving --peers none --rounds 1 --seconds 3
+	else
+	  $(PY) -m benchmarks.serving --peers "$(PEERS)" --write
+	fi
+
 picture: $(UP_READY) ## run `make up` for real and draw what it prints for the README
 	@$(PY) -m operations.picture docs/images/make-up.svg make up
 
@@ -93,4 +111,4 @@ lock: | $(PY) ## renew constraints.txt from the requirements files
 	rm .local-requirements.in
 	mv constraints.new constraints.txt
 
-.PHONY: help setup up down preview refresh outputs monitor pulumi train test check docs picture format lock
+.PHONY: help setup up down preview refresh outputs monitor pulumi train test check docs bench bench-peers picture format lock

@@ -1,0 +1,28 @@
+"""The model as a peer's own program holds it: scikit-learn for `rf`, ONNX Runtime for the rest, one thread each."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(os.environ["MODEL_FOLDER"])
+WORK = os.environ["WORK"]
+PORT = int(os.environ["PORT"])
+
+
+def load():
+    """A function from rows (float32) to class labels (ints)."""
+    if WORK == "rf":
+        import joblib
+
+        model = joblib.load(FOLDER / "model.joblib")
+        return lambda rows: model.predict(rows).tolist()
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(str(FOLDER / "model.onnx"), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    if WORK == "rf-ort":
+        return lambda rows: session.run(None, {name: rows})[0].tolist()
+    return lambda rows: np.argmax(session.run(None, {name: rows})[0], axis=1).tolist()
