@@ -544,5 +544,10 @@ def everywhere() -> list[Case]:
         Case("container: no such route", contracts.CONTAINER, "GET", "/nowhere", 404),
         Case("human: docs", contracts.HUMAN, "GET", "/docs", 200),
         Case("human: OpenAPI", contracts.HUMAN, "GET", "/openapi.json", 200),
+        Case("human: page", contracts.HUMAN, "GET", contracts.PAGE_PATH, 200),
+        *(
+            Case(f"human: {name} of the page", contracts.HUMAN, "GET", f"/page/{name}", 200)
+            for name in contracts.PAGE_FILES
+        ),
         Case("admin is off", contracts.CONTAINER, "GET", "/admin/state", 404),
     ]
