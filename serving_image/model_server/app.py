@@ -9,13 +9,13 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from model_server import admin, controls
 from model_server.auth import Token
 from model_server.codecs import CODECS
-from model_server.codecs.base import Codec, Limits
+from model_server.codecs.base import Call, Codec, Limits
 from model_server.codecs.errors import contract_of, error
 from model_server.errors import RequestError
 from model_server.http import (
@@ -38,6 +38,7 @@ from model_server.router import Match, Router
 from model_server.runner import BusyError
 from model_server.serving import Served, Serving
 from model_server.settings import Settings
+from model_server.tensors import Array
 from spec import contracts
 
 log = logging.getLogger("model_server")
@@ -48,6 +49,25 @@ _PLAIN = re.compile(rb"[\x21-\x7e]{1,128}")
 _CLOSE: HeaderList = [(b"connection", b"close")]
 _NO_HEADERS: HeaderList = []
 _BUSY_STATUS = {contract.name: contract.busy_status for contract in contracts.CONTRACTS}
+
+
+Answer = Response | Coroutine[Any, Any, Response]
+#: From headers and body to the answer.
+Predictor = Callable[[dict[bytes, bytes], bytes], "Answer"]
+
+
+class _Exchange:
+    """One request for a prediction while it is answered."""
+
+    __slots__ = ("began", "body", "headers", "match", "rows", "served")
+
+    def __init__(self, match: Match, headers: dict[bytes, bytes], body: bytes) -> None:
+        self.match = match
+        self.headers = headers
+        self.body = body
+        self.served: Served | None = None
+        self.rows = 0
+        self.began = time.perf_counter()
 
 
 class App:
@@ -106,13 +126,9 @@ class App:
             return
         operation = match.route.operation
         headers = dict(scope["headers"])
-        if self._token is not None and operation not in contracts.OPEN_OPERATIONS:
-            allowed = self._token.allows(headers.get(b"authorization"))
-            if not allowed:
-                refused = error(match.route.contract, 401, "send the header Authorization: Bearer <token>")
-                challenge = refused._replace(headers=[(b"www-authenticate", b"Bearer")])
-                await send_response(send, challenge, self._common(scope))
-                return
+        if (refused := self._without_token(match, headers)) is not None:
+            await send_response(send, refused, self._common(scope))
+            return
         codec = CODECS.get(operation)
         if codec is not None:
             await self._predict(match, codec, headers, receive, send)
@@ -121,61 +137,116 @@ class App:
         else:
             await self._control(match, headers, receive, send)
 
+    def predictor(self, path: str) -> Predictor | None:
+        """What answers predictions posted to this path, for a protocol that has whole requests in hand; else None."""
+        match = self._router.find("POST", path)
+        codec = None if match is None else CODECS.get(match.route.operation)
+        if match is None or codec is None:
+            return None
+
+        def answer(headers: dict[bytes, bytes], body: bytes) -> Answer:
+            refused = self._without_token(match, headers)
+            return self._answer(match, codec, headers, body) if refused is None else refused
+
+        return answer
+
+    def _without_token(self, match: Match, headers: Mapping[bytes, bytes]) -> Response | None:
+        """The refusal, where the route wants a token and the request does not carry it."""
+        if self._token is None or match.route.operation in contracts.OPEN_OPERATIONS:
+            return None
+        if self._token.allows(headers.get(b"authorization")):
+            return None
+        refused = error(match.route.contract, 401, "send the header Authorization: Bearer <token>")
+        return refused._replace(headers=[(b"www-authenticate", b"Bearer")])
+
     async def _predict(
         self, match: Match, codec: Codec, headers: dict[bytes, bytes], receive: Receive, send: Send
     ) -> None:
-        """Answer one request for a prediction. Everything a client can do wrong ends as its contract's own error."""
-        contract = match.route.contract
-        served: Served | None = None
-        body = b""
-        rows = 0
-        began = time.perf_counter()
         try:
             body = await read_body(receive, self._limits.max_body)
-            began = time.perf_counter()
-            encoding = headers.get(b"content-encoding")
-            if encoding is not None:
-                body = decompress(body, encoding, self._limits.max_body)
-            serving = self.serving_now()
-            served = serving.pick(match.names, headers)
-            model, runner = served.model, served.runner
-            call = codec.decode(model, Request(headers, body, match.names), self._limits)
-            rows = call.rows
-            if runner.inline(rows):
-                answers = runner.run(call.feeds, call.rows, call.outputs)
-            else:
-                timeout = call.timeout or _client_timeout(headers) or self.settings.request_timeout
-                answers = await runner.submit(call.feeds, call.rows, call.outputs, time.monotonic() + timeout)
-            response = codec.encode(model, call, answers)
-            self.metrics.predicted(served.reference, rows)
-            served.drift.observe(call.feeds, rows)
-            if b"gzip" in headers.get(b"accept-encoding", b""):
-                response = compress(response)
         except ClientGoneError:
             return
-        except BusyError as busy:
-            self.metrics.shed.inc()
-            response = _with_retry(error(contract, _BUSY_STATUS[contract], "the server is busy"), busy.retry_after)
         except RequestError as refused:
-            response = _refusal(contract, refused)
-        except Exception:
-            log.exception("a prediction failed on %s", match.route.path)
-            response = error(contract, 500, "the server failed; its log says why")
-        extra: HeaderList = [*served.headers] if served is not None else []
+            response = self._told(_Exchange(match, headers, b""), _refusal(match.route.contract, refused))
+        else:
+            answer = self._answer(match, codec, headers, body)
+            response = answer if isinstance(answer, Response) else await answer
+        await send_response(send, response)
+
+    def _answer(self, match: Match, codec: Codec, headers: dict[bytes, bytes], body: bytes) -> Answer:
+        """Answer one request for a prediction: at once, or later where it has to wait for the model.
+
+        Everything a client can do wrong ends as its contract's own error.
+        """
+        exchange = _Exchange(match, headers, body)
+        try:
+            encoding = headers.get(b"content-encoding")
+            if encoding is not None:
+                exchange.body = body = decompress(body, encoding, self._limits.max_body)
+            serving = self.serving_now()
+            exchange.served = served = serving.pick(match.names, headers)
+            call = codec.decode(served.model, Request(headers, body, match.names), self._limits)
+            exchange.rows = call.rows
+            if not served.runner.inline(call.rows):
+                return self._answer_later(exchange, codec, served, call)
+            answers = served.runner.run(call.feeds, call.rows, call.outputs)
+            response = self._encoded(exchange, codec, served, call, answers)
+        except Exception as failure:  # each has its answer
+            response = self._failed(exchange, failure)
+        return self._told(exchange, response)
+
+    async def _answer_later(self, exchange: _Exchange, codec: Codec, served: Served, call: Call) -> Response:
+        try:
+            timeout = call.timeout or _client_timeout(exchange.headers) or self.settings.request_timeout
+            deadline = time.monotonic() + timeout
+            answers = await served.runner.submit(call.feeds, call.rows, call.outputs, deadline)
+            response = self._encoded(exchange, codec, served, call, answers)
+        except Exception as failure:  # each has its answer
+            response = self._failed(exchange, failure)
+        return self._told(exchange, response)
+
+    def _encoded(self, exchange: _Exchange, codec: Codec, served: Served, call: Call, answers: list[Array]) -> Response:
+        response = codec.encode(served.model, call, answers)
+        self.metrics.predicted(served.reference, call.rows)
+        served.drift.observe(call.feeds, call.rows)
+        if b"gzip" in exchange.headers.get(b"accept-encoding", b""):
+            return compress(response)
+        return response
+
+    def _failed(self, exchange: _Exchange, failure: Exception) -> Response:
+        contract = exchange.match.route.contract
+        if isinstance(failure, BusyError):
+            self.metrics.shed.inc()
+            return _with_retry(error(contract, _BUSY_STATUS[contract], "the server is busy"), failure.retry_after)
+        if isinstance(failure, RequestError):
+            return _refusal(contract, failure)
+        log.error("a prediction failed on %s", exchange.match.route.path, exc_info=failure)
+        return error(contract, 500, "the server failed; its log says why")
+
+    def _told(self, exchange: _Exchange, response: Response) -> Response:
+        """The response with the headers of every prediction, once it is counted and observed."""
+        served, headers = exchange.served, exchange.headers
+        extra: HeaderList = [*response.headers]
+        if served is not None:
+            extra += served.headers
         request_id = headers.get(_REQUEST_ID)
         if request_id is None or not _PLAIN.fullmatch(request_id):
             request_id = f"{self._id_prefix}-{next(self._request_ids):x}".encode()
         extra.append((_REQUEST_ID, request_id))
         if self.draining:
             extra += _CLOSE
+        response = response._replace(headers=extra)
         release = served.reference if served is not None else ""
-        seconds = time.perf_counter() - began
-        self.metrics.request(contract, release, response.status, seconds)
-        await send_response(send, response, extra)
+        seconds = time.perf_counter() - exchange.began
+        route = exchange.match.route
+        self.metrics.request(route.contract, release, response.status, seconds)
         if self._observer.always or response.status >= 500:
-            request = Request(headers, body, match.names)
+            request = Request(headers, exchange.body, exchange.match.names)
             text = request_id.decode()
-            self._observer.see(Exchange(request, response, text, contract, match.route.path, release, rows, seconds))
+            self._observer.see(
+                Exchange(request, response, text, route.contract, route.path, release, exchange.rows, seconds)
+            )
+        return response
 
     async def _control(self, match: Match, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         contract = match.route.contract

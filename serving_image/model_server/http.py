@@ -108,6 +108,10 @@ def compress(response: Response) -> Response:
     )
 
 
+#: SECURITY_HEADERS as they stand on the wire.
+SECURITY_LINES = b"".join(b"%s: %s\r\n" % pair for pair in SECURITY_HEADERS)
+
+
 async def send_response(send: Send, response: Response, extra: HeaderList = _NO_HEADERS) -> None:
     """Send a whole answer, with the headers that every answer has."""
     await send(

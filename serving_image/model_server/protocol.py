@@ -57,18 +57,26 @@ class GuardedProtocol(HttpToolsProtocol):
             self._end(_TOO_LARGE)
 
     def on_message_begin(self) -> None:
+        self.request_began()
+        super().on_message_begin()
+
+    def request_began(self) -> None:
+        """Note when the request began."""
         self._since = self.loop.time()
         self._headers_whole = False
-        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._headers_whole = True
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        self.request_ended()
+        super().on_message_complete()
+
+    def request_ended(self) -> None:
+        """The request is whole; the next one has not begun."""
         self._since = 0.0
         self._read = 0
-        super().on_message_complete()
 
     def end_if_slow(self, now: float) -> None:
         """Close the connection where its request takes too long to arrive."""

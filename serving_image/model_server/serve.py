@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import uvicorn
 import uvloop
 
-from model_server import emf, limits, metrics, protocol, tracing
+from model_server import direct, emf, limits, metrics, protocol, tracing
 from model_server import model as models
 from model_server.app import App
 from model_server.capture import Capture
@@ -38,6 +38,8 @@ log = logging.getLogger("model_server")
 KEEP_ALIVE_SECONDS = 75
 #: Seconds at the end in which captured requests and spans that wait are written.
 CLOSE_SECONDS = 5.0
+#: Seconds of one row from which a model gets more than one thread.
+THREADS_PAY_SECONDS = 0.002
 
 
 def run(settings: Settings, configs: Configs, sock: socket.socket, worker: Worker | None) -> Exit:
@@ -53,12 +55,13 @@ def run(settings: Settings, configs: Configs, sock: socket.socket, worker: Worke
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=protocol.GuardedProtocol,
+        http=direct.serve_directly(app.predictor),
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, round(settings.grace)),
     )
@@ -236,13 +239,25 @@ class Process(uvicorn.Server):
 
 
 def _load_models(settings: Settings) -> tuple[models.Model, models.Model | None]:
-    threads = limits.threads_per_process(settings.workers)
-    stable = models.load(local_folder(settings.model_uri), name=settings.model_name, threads=threads)
+    stable = _load_model(settings, settings.model_uri)
     if settings.canary_uri is None:
         return stable, None
-    canary = models.load(local_folder(settings.canary_uri), name=settings.model_name, threads=threads)
+    canary = _load_model(settings, settings.canary_uri)
     _check_canary(stable, canary)
     return stable, canary
+
+
+def _load_model(settings: Settings, uri: str) -> models.Model:
+    """Load with one thread; a model that takes its time on one row is loaded again with all that are its own.
+
+    Splitting microseconds of work between threads costs more than it saves, and takes the CPU from other requests.
+    """
+    folder = local_folder(uri)
+    model = models.load(folder, name=settings.model_name, threads=1)
+    threads = limits.threads_per_process(settings.workers)
+    if threads == 1 or model.cost.seconds(1) < THREADS_PAY_SECONDS:
+        return model
+    return models.load(folder, name=settings.model_name, threads=threads)
 
 
 def _check_canary(stable: models.Model, canary: models.Model) -> None:
