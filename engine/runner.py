@@ -11,8 +11,10 @@ import json
 import logging
 import os
 import runpy
+import select
 import sys
 import tempfile
+import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,8 +25,17 @@ import pulumi  # noqa: E402
 from pulumi.runtime import Settings, configure, run_in_stack, set_all_config  # noqa: E402
 
 
+def end_with_engine() -> None:
+    """End this process once the engine has closed its end of the pipe, were it by `kill -9`."""
+    poller = select.poll()
+    poller.register(FROM_ENGINE, 0)  # no event but the hang-up: what comes through is read elsewhere
+    poller.poll()
+    os._exit(1)
+
+
 def run(settings: dict) -> int:
     """Run the program once; its exit code."""
+    threading.Thread(target=end_with_engine, daemon=True).start()
     known = inspect.signature(Settings.__init__).parameters
     configure(Settings(**{key: value for key, value in settings.items() if key in known}))
     set_all_config(job["config"], job["secret_keys"])
@@ -82,6 +93,7 @@ def rehearse() -> int:
     return code
 
 
+FROM_ENGINE = os.dup(0)
 line = sys.stdin.readline()
 if not line:  # the engine gave up before it had work for us
     sys.exit(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 
 from tests.engine.drivers import Driver, Workspace
@@ -97,7 +98,11 @@ def test_a_killed_run_is_resumed(engine: Driver, workspace: Workspace, operation
     workspace.set(f"hang.{operation}.a")
     process = engine.start("up")
     workspace.wait_for(f"hanging.{operation}.a")
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert family
     engine.kill(process)
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert alive == [], "children of a killed engine must notice and end"
 
     pending = workspace.state()["pending_operations"]
     noted = [(entry["type"], entry["resource"]["urn"].rsplit("::", 1)[1]) for entry in pending]
