@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ class GoogleStore:
         self._prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
         with self._errors(""):
             self._client = storage.Client()
+            weakref.finalize(self, self._client.close)  # its connections would stay open until the process ends
             self._bucket: Any = self._client.bucket(parts.netloc)
 
     def read(self, key: str) -> bytes:
