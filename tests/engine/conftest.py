@@ -12,7 +12,9 @@ from tests.engine.drivers import Cli, Driver, Embedded, Workspace, end_all
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    # Python takes a compiled file for up to date by its source's size and second: a test rewrites its program faster.
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     yield Workspace(tmp_path / "project")
     end_all()
 
