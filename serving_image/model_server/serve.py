@@ -13,20 +13,20 @@ from collections.abc import Iterator
 import uvicorn
 import uvloop
 
-from model_server import direct, emf, limits, metrics, protocol, tracing
+from model_server import direct, emf, metrics, protocol, tracing
 from model_server import model as models
 from model_server.app import App
 from model_server.capture import Capture
 from model_server.configs import Configs
 from model_server.drift import Drift
 from model_server.errors import Exit, StartError
+from model_server.loading import load_models
 from model_server.metrics_config import EmfConfig
 from model_server.observe import Observer
 from model_server.runner import Runner
 from model_server.serving import Served, Serving
 from model_server.settings import Settings
 from model_server.shared import SharedState
-from model_server.source import local_folder
 from model_server.split import Split
 from model_server.worker import Worker
 from spec import contracts
@@ -38,8 +38,6 @@ log = logging.getLogger("model_server")
 KEEP_ALIVE_SECONDS = 75
 #: Seconds at the end in which captured requests and spans that wait are written.
 CLOSE_SECONDS = 5.0
-#: Seconds of one row from which a model gets more than one thread.
-THREADS_PAY_SECONDS = 0.002
 
 
 def run(settings: Settings, configs: Configs, sock: socket.socket, worker: Worker | None) -> Exit:
@@ -156,7 +154,7 @@ class Process(uvicorn.Server):
 
     async def _load(self) -> None:
         settings, app = self._settings, self._app
-        stable, canary = await asyncio.get_running_loop().run_in_executor(None, _load_models, settings)
+        stable, canary = await asyncio.get_running_loop().run_in_executor(None, load_models, settings)
         split = Split(self._shared, settings.sticky_header) if app.serving is None else app.serving.split
         app.serve(Serving(stable, canary, split, self._served))
         if self._worker is None or self._worker.early:
@@ -236,39 +234,3 @@ class Process(uvicorn.Server):
 
     def _exit_now(self) -> None:
         self.should_exit = True
-
-
-def _load_models(settings: Settings) -> tuple[models.Model, models.Model | None]:
-    stable = _load_model(settings, settings.model_uri)
-    if settings.canary_uri is None:
-        return stable, None
-    canary = _load_model(settings, settings.canary_uri)
-    _check_canary(stable, canary)
-    return stable, canary
-
-
-def _load_model(settings: Settings, uri: str) -> models.Model:
-    """Load with one thread; a model that takes its time on one row is loaded again with all that are its own.
-
-    Splitting microseconds of work between threads costs more than it saves, and takes the CPU from other requests.
-    """
-    folder = local_folder(uri)
-    model = models.load(folder, name=settings.model_name, threads=1)
-    threads = limits.threads_per_process(settings.workers)
-    if threads == 1 or model.cost.seconds(1) < THREADS_PAY_SECONDS:
-        return model
-    return models.load(folder, name=settings.model_name, threads=threads)
-
-
-def _check_canary(stable: models.Model, canary: models.Model) -> None:
-    if canary.metadata["name"] != stable.metadata["name"]:
-        raise StartError(
-            Exit.BAD_SETTING, f"the canary is {canary.reference}, a release of another model than {stable.reference}"
-        )
-    if canary.version == stable.version:
-        raise StartError(Exit.BAD_SETTING, f"the canary is {canary.reference}, the same release as the stable one")
-    if canary.inputs != stable.inputs:
-        raise StartError(
-            Exit.BAD_SETTING,
-            f"the canary {canary.reference} takes other inputs than {stable.reference}: a request cannot go to either",
-        )

@@ -41,7 +41,8 @@ class Invoke:
         if sent == JSON:
             feeds, count, bare = _from_json(model, request.body, limits)
         elif sent == CSV:
-            feeds, count, bare = *_single(model, _from_csv(model, request.body, limits), limits), False
+            feeds, count = from_csv_lines(model, _csv_lines(request.body), limits)
+            bare = False
         elif sent == NPY:
             feeds, count, bare = *_single(model, _from_npy(model, request.body), limits), False
         else:
@@ -127,13 +128,19 @@ def _single(model: Model, array: Array, limits: Limits) -> tuple[dict[str, Array
     return {spec.name: checked}, checked.shape[0]
 
 
-def _from_csv(model: Model, body: bytes, limits: Limits) -> Array:
-    """One row per line; where a row of the model has several axes its values stand flat."""
-    spec = _only_input(model, CSV)
+def _csv_lines(body: bytes) -> list[list[str]]:
     try:
-        lines = [line for line in csv.reader(io.StringIO(body.decode(), newline=""), strict=True) if line]
+        return [line for line in csv.reader(io.StringIO(body.decode(), newline=""), strict=True) if line]
     except (UnicodeDecodeError, csv.Error) as error:
         raise RequestError(400, f"the body is not CSV in UTF-8: {error}") from None
+
+
+def from_csv_lines(model: Model, lines: Sequence[Sequence[str]], limits: Limits) -> tuple[dict[str, Array], int]:
+    """The only input from one row per line; where a row of the model has several axes its values stand flat.
+
+    Raises RequestError.
+    """
+    spec = _only_input(model, CSV)
     if not 0 < len(lines) <= limits.max_batch:
         raise RequestError(400, f"the body has {len(lines)} rows; allowed: 1 to {limits.max_batch}")
     width = len(lines[0])
@@ -146,8 +153,8 @@ def _from_csv(model: Model, body: bytes, limits: Limits) -> Array:
     array = spec.from_json(flat)
     sizes = [size for size in spec.row_shape if size is not None]
     if spec.row_size is not None and width == spec.row_size:
-        return array.reshape(len(lines), *sizes)
-    return array.reshape(len(lines), width)
+        return _single(model, array.reshape(len(lines), *sizes), limits)
+    return _single(model, array.reshape(len(lines), width), limits)
 
 
 def _csv_value(spec: TensorSpec, text: str, row: int, column: int) -> Any:
@@ -169,7 +176,7 @@ def _csv_value(spec: TensorSpec, text: str, row: int, column: int) -> Any:
 def _from_npy(model: Model, body: bytes) -> Array:
     spec = _only_input(model, NPY)
     try:
-        return _cast(spec, _read_npy(body))
+        return cast(spec, _read_npy(body))
     except (ValueError, KeyError, TypeError, SyntaxError, MemoryError, RecursionError, OverflowError) as error:
         raise RequestError(400, f"the body is no NPY file of version 1 or 2: {str(error)[:200]}") from None
 
@@ -189,8 +196,11 @@ def _read_npy(body: bytes) -> Array:
     return np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def _cast(spec: TensorSpec, array: Array) -> Array:
-    """The array in the model's dtype. Numbers may be stored wider or narrower, never as another kind."""
+def cast(spec: TensorSpec, array: Array) -> Array:
+    """The array in the model's dtype. Numbers may be stored wider or narrower, never as another kind.
+
+    Raises RequestError.
+    """
     wanted = spec.dtype
     if wanted.kind == "O":
         if array.dtype.kind != "U":
