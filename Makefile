@@ -7,13 +7,18 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
-STACK  ?= dev
+# TARGET chooses where on this machine: process (the stack dev) or container, each with a stack of its own.
+STACK  ?= $(if $(filter-out process,$(TARGET)),$(TARGET),dev)
 
 # The parts that the main job needs; tests add their own.
 PARTS      := requirements.txt training/requirements.txt serving_image/requirements.txt engine/requirements.txt operations/requirements.txt
 # What a cloud's stack needs besides; the tests need all of them.
 CLOUD_PARTS := $(wildcard components/*/requirements.txt)
+# What a function's package holds besides the server; the tests run the platforms' own code.
+FUNCTION_PARTS := $(wildcard serving_image/functions/*/requirements.txt)
+IMAGE_PARTS := operations/requirements-image.txt
 UP_READY   := $(VENV)/.up-ready
+IMAGE_READY := $(VENV)/.image-ready
 TEST_READY := $(VENV)/.test-ready
 
 help: ## this list
@@ -35,9 +40,13 @@ $(UP_READY): $(PARTS) constraints.txt | $(PY)
 	$(call install,$(addprefix -r ,$(PARTS)))
 	touch $@
 
-$(TEST_READY): tests/requirements.txt $(CLOUD_PARTS) $(UP_READY)
+$(IMAGE_READY): $(IMAGE_PARTS) $(UP_READY)
+	@$(call install,$(addprefix -r ,$(IMAGE_PARTS)))
+	touch $@
+
+$(TEST_READY): tests/requirements.txt $(CLOUD_PARTS) $(FUNCTION_PARTS) $(IMAGE_PARTS) $(UP_READY)
 	@echo "installing what the tests need into $(VENV) …"
-	$(call install,$(addprefix -r ,$(PARTS) $(CLOUD_PARTS) tests/requirements.txt))
+	$(call install,$(addprefix -r ,$(PARTS) $(CLOUD_PARTS) $(FUNCTION_PARTS) $(IMAGE_PARTS) tests/requirements.txt))
 	touch $@
 
 setup: $(TEST_READY) ## everything for working on the project
@@ -59,6 +68,9 @@ outputs: $(UP_READY) ## what the stack exports
 
 monitor: $(UP_READY) ## watch the local stack with Prometheus and Alertmanager, until Ctrl-C
 	@$(PY) -m operations monitor --stack $(STACK)
+
+image: $(IMAGE_READY) ## build the serving image (IMAGE_ARGS="--base … --push … --builder …")
+	@$(PY) -m operations image $(IMAGE_ARGS)
 
 pulumi: $(UP_READY) ## install the Pulumi CLI into the working tree
 	@$(PY) -m operations install-cli
@@ -106,9 +118,20 @@ format: $(TEST_READY) ## let ruff mend what it can
 
 lock: | $(PY) ## renew constraints.txt from the requirements files
 	@printf '# Written by `make lock`: the exact version of every package, for Python 3.10 and newer.\n' > constraints.new
-	sed -e '/^-c /d' -s $(PARTS) $(wildcard */requirements*.txt) $(CLOUD_PARTS) | sort -u > .local-requirements.in
+	sed -e '/^-c /d' -s $(PARTS) $(wildcard */requirements*.txt) $(CLOUD_PARTS) $(FUNCTION_PARTS) | sort -u > .local-requirements.in
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header .local-requirements.in >> constraints.new
 	rm .local-requirements.in
 	mv constraints.new constraints.txt
 
-.PHONY: help setup up down preview refresh outputs monitor pulumi train test check docs bench bench-peers picture format lock
+# The locks with hashes: for the image's Python and platform, within constraints.txt.
+LOCK_FOR_IMAGE = $(PY) -m uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --only-binary :all: \
+	--generate-hashes --no-annotate --no-header
+
+image-lock: | $(PY) ## renew the image's and the functions' locks from constraints.txt
+	@$(LOCK_FOR_IMAGE) serving_image/requirements.txt serving_image/functions/aws_lambda/requirements.txt -o serving_image/requirements.lock
+	$(LOCK_FOR_IMAGE) serving_image/installer.txt -o serving_image/installer.lock
+	for part in azure_functions cloud_functions; do
+	  $(LOCK_FOR_IMAGE) serving_image/requirements.txt serving_image/functions/$$part/requirements.txt -o serving_image/functions/$$part/requirements.lock
+	done
+
+.PHONY: help setup image image-lock up down preview refresh outputs monitor pulumi train test check docs bench bench-peers picture format lock

@@ -70,6 +70,18 @@ def draw_dashboard(
 
 
 @app.command()
+def image(
+    base: Annotated[str | None, typer.Option(help="Image with Python 3.11 that it stands on, best by digest.")] = None,
+    push: Annotated[str | None, typer.Option(help="Repository that takes the image, such as registry/name.")] = None,
+    builder: Annotated[str | None, typer.Option(help="A buildx builder. Default: the current one.")] = None,
+) -> None:
+    """Build the serving image into build/image/, with its bill of materials and its licences beside it."""
+    from operations.image_command import build_and_tell
+
+    build_and_tell(WORKSPACE, base=base, push=push, builder=builder)
+
+
+@app.command()
 def install_cli() -> None:
     """Install the Pulumi CLI into the working tree, with Pulumi's own installer."""
     commands.install_cli(WORKSPACE)
