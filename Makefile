@@ -75,8 +75,28 @@ image: $(IMAGE_READY) ## build the serving image (IMAGE_ARGS="--base … --push 
 pulumi: $(UP_READY) ## install the Pulumi CLI into the working tree
 	@$(PY) -m operations install-cli
 
-train: $(UP_READY) ## train a model and write its next release
-	@$(PY) -m training train
+# TensorFlow and PyTorch each have an environment of their own, pinned by a constraints file of their own.
+TRAINER ?= forest
+ENV_OF_forest :=
+ENV_OF_cnn    := .venv-tensorflow/.ready
+ENV_OF_torch  := .venv-torch/.ready
+
+train: $(UP_READY) $(ENV_OF_$(TRAINER)) ## train a model and write its next release (TRAINER=forest, cnn or torch)
+	@$(PY) -m training train --trainer $(TRAINER) $(TRAIN_ARGS)
+
+env-tensorflow: .venv-tensorflow/.ready ## the environment of the trainer cnn
+env-torch: .venv-torch/.ready ## the environment of the trainer torch
+
+.venv-tensorflow/.ready: training/environments/tensorflow.txt training/environments/tensorflow-constraints.txt | $(PY)
+	@echo "installing TensorFlow into $(@D) …"
+	$(PY) -m uv venv --quiet --allow-existing $(@D) --python $(PY)
+	$(PY) -m uv pip install --quiet --compile-bytecode --python $(@D) -r $< -c $(word 2,$^)
+	touch $@
+
+.venv-torch/.ready: training/environments/torch.txt training/environments/torch-constraints.txt training/environments/torch.sh | $(PY)
+	@echo "installing PyTorch into $(@D) …"
+	bash training/environments/torch.sh $(PY) $(@D)
+	touch $@
 
 test: $(TEST_READY) ## run the tests
 	@$(PY) -m pytest $(PYTEST_ARGS)
@@ -122,6 +142,12 @@ lock: | $(PY) ## renew constraints.txt from the requirements files
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header .local-requirements.in >> constraints.new
 	rm .local-requirements.in
 	mv constraints.new constraints.txt
+	for name in tensorflow torch; do
+	  { printf '# Written by `make lock`: the exact version of every package in .venv-%s.\n' $$name
+	    $(PY) -m uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header training/environments/$$name.txt
+	  } > constraints.new
+	  mv constraints.new training/environments/$$name-constraints.txt
+	done
 
 # The locks with hashes: for the image's Python and platform, within constraints.txt.
 LOCK_FOR_IMAGE = $(PY) -m uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --only-binary :all: \
@@ -134,4 +160,4 @@ image-lock: | $(PY) ## renew the image's and the functions' locks from constrain
 	  $(LOCK_FOR_IMAGE) serving_image/requirements.txt serving_image/functions/$$part/requirements.txt -o serving_image/functions/$$part/requirements.lock
 	done
 
-.PHONY: help setup image image-lock up down preview refresh outputs monitor pulumi train test check docs bench bench-peers picture format lock
+.PHONY: help setup image image-lock up down preview refresh outputs monitor pulumi train env-tensorflow env-torch test check docs bench bench-peers picture format lock
