@@ -25,6 +25,8 @@ from engine.resource import Resource
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 400 * 1024 * 1024),
     ("grpc.max_send_message_length", 400 * 1024 * 1024),
+    # Each channel is a connection of its own; gRPC would share one between all channels to an address.
+    ("grpc.use_local_subchannel_pool", 1),
 )
 
 

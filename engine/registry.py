@@ -133,10 +133,13 @@ class Registry:
             return self.configure(resource)
 
     def _stub(self, package: str) -> Any:
+        """The host of dynamic resources has one connection. An attached process serves every provider of its package,
+        and tells by the connection which of them calls, as with the CLI: two clusters are two connections."""
         with self._lock:
+            if package != wire.DYNAMIC:
+                return self._closing.enter_context(connect(self._attached[package]))
             if package not in self._stubs:
-                address = self._dynamic_address() if package == wire.DYNAMIC else self._attached[package]
-                self._stubs[package] = self._closing.enter_context(connect(address))
+                self._stubs[package] = self._closing.enter_context(connect(self._dynamic_address()))
             return self._stubs[package]
 
 

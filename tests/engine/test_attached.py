@@ -23,6 +23,7 @@ class Shop(provider_pb2_grpc.ResourceProviderServicer):
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.towns: dict[str, str] = {}
         self.unwell = False
 
     def Attach(self, request: Any, context: Any) -> Any:
@@ -43,6 +44,7 @@ class Shop(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(self, request: Any, context: Any) -> Any:
         town = MessageToDict(request.args).get("town", "")
         self.calls.append(f"configure {town}")
+        self.towns[context.peer()] = town
         return provider_pb2.ConfigureResponse(acceptSecrets=True, acceptResources=True, supportsPreview=True)
 
     def Check(self, request: Any, context: Any) -> Any:
@@ -74,6 +76,8 @@ class Shop(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.CreateResponse(id="", properties=outputs)
         self.calls.append(f"create {request.urn.rsplit('::', 1)[1]} {request.timeout:g}")
+        if "town" in request.properties.fields:
+            assert request.properties["town"] == self.towns[context.peer()]
         if self.unwell:
             failed = provider_pb2.ErrorResourceInitFailed(id="item", properties=outputs, reasons=["it wobbles"])
             self._abort(context, failed)
@@ -203,6 +207,22 @@ def test_a_creation_that_half_failed_is_known_and_mended(
     assert attached("up").changes == {"update": 1}
     assert servicer.calls[-1] == "update a"
     assert attached("up").changes == {}
+
+
+def test_each_provider_of_a_package_has_a_connection_of_its_own(
+    attached: Attached, shop: tuple[Shop, str], workspace: Workspace
+) -> None:
+    """One process plays them all (two clusters, two regions) and can tell them apart by nothing else."""
+    workspace.program("""
+        towns = {name: pulumi.ProviderResource("shop", name, {"town": name}) for name in ("Ulm", "Bonn", "Trier")}
+        for number in range(9):
+            name = list(towns)[number % 3]
+            options = pulumi.ResourceOptions(provider=towns[name])
+            pulumi.CustomResource("shop:index:Item", f"item-{number}", {"price": 1, "town": name}, options)
+    """)
+    up = attached("up")
+    assert up.changes == {"create": 13}, up.log  # three providers, nine items, the stack
+    assert sorted(set(shop[0].towns.values())) == ["Bonn", "Trier", "Ulm"]
 
 
 def test_a_provider_that_does_not_listen_is_told(embedded: Embedded, workspace: Workspace) -> None:
