@@ -26,7 +26,7 @@ from operations.errors import OperationError
 from operations.workspace import Workspace
 from spec.errors import FieldError, SpecError
 from spec.panels import CONFIG_FILE, load_dashboard_config
-from spec.prometheus import INTERVAL_SECONDS
+from spec.prometheus import ALERTMANAGER_URL_FILE, INTERVAL_SECONDS
 from spec.service import ServiceSpec
 from spec.slo import BURN_RULES, BurnRule
 
@@ -148,14 +148,17 @@ def monitoring(
             f"--web.listen-address={LOOPBACK}:{prometheus_port}",
         ],
     }
+    # From it the server knows whom to ask for the alerts on its page.
+    announced = folder / ALERTMANAGER_URL_FILE
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name, command in commands.items():
             running[name] = _start(name, command, folder, f"http://{LOOPBACK}:{ports[name]}/-/ready")
-        yield Monitor(
-            f"http://{LOOPBACK}:{prometheus_port}", f"http://{LOOPBACK}:{alertmanager_port}", folder, dict(running)
-        )
+        alertmanager = f"http://{LOOPBACK}:{alertmanager_port}"
+        announced.write_text(alertmanager)
+        yield Monitor(f"http://{LOOPBACK}:{prometheus_port}", alertmanager, folder, dict(running))
     finally:
+        announced.unlink(missing_ok=True)
         for program in reversed(running.values()):
             program.terminate()
         for program in running.values():

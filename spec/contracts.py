@@ -40,6 +40,7 @@ REQUEST_TIMEOUT_SECONDS = "REQUEST_TIMEOUT_SECONDS"
 DRAIN_SECONDS = "DRAIN_SECONDS"
 GRACE_SECONDS = "GRACE_SECONDS"
 EMF_NAMESPACE = "EMF_NAMESPACE"
+ALERTS_URL_FILE = "ALERTS_URL_FILE"
 
 # Environment variables that platforms set.
 AIP_HTTP_PORT = "AIP_HTTP_PORT"
@@ -53,9 +54,10 @@ READY_PATH = "/readyz"
 METRICS_PATH = "/metrics"
 OPENAPI_PATH = "/openapi.json"
 DOCS_PATH = "/docs"
+ALERTS_PATH = "/alerts"
 PAGE_PATH = "/"
 #: Files that the page at PAGE_PATH loads; they lie in the server's folder `page`.
-PAGE_FILES = ("page.css", "page.js", "metrics.js", "pad.js")
+PAGE_FILES = ("page.css", "page.js", "metrics.js", "plots.js", "pad.js")
 
 # Headers that the server reads or writes beside those of a contract.
 VERSION_HEADER = "x-model-version"
@@ -223,6 +225,7 @@ ROUTES: tuple[Route, ...] = (
     Route(CONTAINER, "metrics", "GET", METRICS_PATH, "Prometheus metrics"),
     Route(HUMAN, "fastapi", "GET", OPENAPI_PATH, "OpenAPI description of every route"),
     Route(HUMAN, "fastapi", "GET", DOCS_PATH, "the same as a page"),
+    Route(HUMAN, "fastapi", "GET", ALERTS_PATH, "what fires in the Alertmanager beside the server"),
     Route(HUMAN, "page", "GET", PAGE_PATH, "what is served and how it goes, and a pad to draw a digit on"),
     *(Route(HUMAN, "page", "GET", f"/page/{name}", "part of the page") for name in PAGE_FILES),
     Route(ADMINISTRATION, "admin_state", "GET", "/admin/state", "releases that are served, and their shares"),

@@ -25,6 +25,8 @@ BUDGET_LEFT = "service:model_error_budget_left:ratio"
 
 #: How often metrics are fetched and rules evaluated, in seconds. The shortest window must hold several fetches.
 INTERVAL_SECONDS = 15
+#: In the folder of `make monitor`, while it runs: where its Alertmanager is. The server's page reads it.
+ALERTMANAGER_URL_FILE = "alertmanager.url"
 #: What is left of the budget changes slowly, and looking back over a month costs.
 BUDGET_INTERVAL_SECONDS = 5 * MINUTE
 

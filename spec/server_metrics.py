@@ -16,6 +16,8 @@ BATCH_SIZE = "model_batch_size"
 INPUT_DRIFT_PSI = "model_input_drift_psi"
 #: Gauge, always 1. Which release is served: labels model, version, digest.
 RELEASE_INFO = "model_release_info"
+#: Gauge, seconds since 1970. Since when this process has served the release.
+RELEASE_LOADED_SECONDS = "model_release_loaded_timestamp_seconds"
 #: Counter. Requests refused because the queue was full.
 SHED_TOTAL = "model_shed_total"
 #: Counter. Captured requests dropped because the buffer or the disk was full.
@@ -30,6 +32,7 @@ LABELS: dict[str, tuple[str, ...]] = {
     BATCH_SIZE: (),
     INPUT_DRIFT_PSI: ("feature", "release"),
     RELEASE_INFO: ("model", "version", "digest"),
+    RELEASE_LOADED_SECONDS: ("release", "digest"),
     SHED_TOTAL: (),
     CAPTURE_DROPPED_TOTAL: (),
 }

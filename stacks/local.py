@@ -9,7 +9,9 @@ import pulumi
 
 from components.local.service import ModelService, ModelServiceArgs, port_problem, run_folder
 from components.local.store import ModelStore, ModelStoreArgs
+from spec import contracts
 from spec import release as releases
+from spec.prometheus import ALERTMANAGER_URL_FILE
 from spec.service import DeployTo, ServiceSpec
 
 
@@ -27,9 +29,17 @@ def deploy(spec: ServiceSpec, where: DeployTo) -> dict[str, Any]:
     if problem := port_problem(where.port, run_folder(run, spec.name, where.port)):
         raise pulumi.RunError(problem)
     store = ModelStore(f"{spec.name}-store", ModelStoreArgs(release=release, folder=local / "store"))
+    alerts = local / "monitor" / pulumi.get_stack() / ALERTMANAGER_URL_FILE  # `make monitor` makes it, later
     service = ModelService(
         spec.name,
-        ModelServiceArgs(model_uri=store.uri, model=release.model, port=where.port, run_folder=run, root=root),
+        ModelServiceArgs(
+            model_uri=store.uri,
+            model=release.model,
+            port=where.port,
+            run_folder=run,
+            root=root,
+            settings={contracts.ALERTS_URL_FILE: str(alerts)},
+        ),
     )
     return {
         "url": service.url,

@@ -32,7 +32,7 @@ from model_server.http import (
     send_response,
     with_security_headers,
 )
-from model_server.metrics import Metrics
+from model_server.metrics import Metrics, ServedRelease
 from model_server.observe import Exchange, Observer
 from model_server.router import Match, Router
 from model_server.runner import BusyError
@@ -102,9 +102,12 @@ class App:
         if before is not None:
             before.close()
 
-    def _served(self) -> list[tuple[str, str, str]]:
-        models = [] if self.serving is None else self.serving.models
-        return [(model.name, model.version, model.digest) for model in models]
+    def _served(self) -> list[ServedRelease]:
+        releases = [] if self.serving is None else self.serving.releases
+        return [
+            ServedRelease(served.model.name, served.model.version, served.model.digest, served.reference, served.since)
+            for served in releases
+        ]
 
     def _drift(self) -> list[tuple[str, str, float]]:
         releases = [] if self.serving is None else self.serving.releases
@@ -279,9 +282,10 @@ class App:
         if self._human is None:
 
             def build() -> Any:
+                from model_server.alerts import Alerts
                 from model_server.human import build
 
-                return build(controls.VERSION, self._routes)
+                return build(controls.VERSION, self._routes, Alerts(self.settings.alerts_url_file))
 
             self._human = await asyncio.get_running_loop().run_in_executor(None, build)
         return self._human

@@ -49,6 +49,8 @@ def figures(metrics: Metrics) -> dict[str, Figures]:
     found: dict[str, Figures] = {}
     shared: Figures = {}
     for family in metrics.collect():
+        if family.name == names.RELEASE_LOADED_SECONDS:
+            continue  # a point in time, not a figure
         for sample in family.samples:
             release = sample.labels.get("release", "")
             mine = found.setdefault(release, {}) if release else shared

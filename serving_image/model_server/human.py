@@ -15,6 +15,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse
 
+from model_server.alerts import Alerts
 from spec import contracts
 
 PAGE = Path(__file__).parent / "page"
@@ -38,7 +39,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
 }
 
 
-def build(server_version: str, routes: Sequence[contracts.Route]) -> FastAPI:
+def build(server_version: str, routes: Sequence[contracts.Route], alerts: Alerts) -> FastAPI:
     """The FastAPI application; its OpenAPI description is made from the routes of the contracts table."""
     app = FastAPI(title="Model server", version=server_version, docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -51,6 +52,10 @@ def build(server_version: str, routes: Sequence[contracts.Route]) -> FastAPI:
         return HTMLResponse(
             _page(routes), headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
         )
+
+    @app.get(contracts.ALERTS_PATH, include_in_schema=False)
+    def firing() -> dict[str, Any]:  # on a thread: Alertmanager may be slow
+        return alerts.now()
 
     for path, file in {
         contracts.PAGE_PATH: "index.html",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -22,8 +22,18 @@ MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 prometheus_client.disable_created_metrics()
 
-#: Model, version and digest of each release that is served.
-ReleaseFigures = Callable[[], Iterable[tuple[str, str, str]]]
+
+class ServedRelease(NamedTuple):
+    """A release that is served. since: seconds since 1970."""
+
+    model: str
+    version: str
+    digest: str
+    release: str
+    since: float
+
+
+ReleaseFigures = Callable[[], Iterable[ServedRelease]]
 #: Feature, release and index.
 DriftFigures = Callable[[], Iterable[tuple[str, str, float]]]
 
@@ -116,9 +126,16 @@ class _Computed(Collector):
         info = GaugeMetricFamily(
             names.RELEASE_INFO, "The release that is served", labels=names.LABELS[names.RELEASE_INFO]
         )
-        for labels in self._served():
-            info.add_metric(labels, 1)
+        loaded = GaugeMetricFamily(
+            names.RELEASE_LOADED_SECONDS,
+            "Since when this process has served the release",
+            labels=names.LABELS[names.RELEASE_LOADED_SECONDS],
+        )
+        for served in self._served():
+            info.add_metric([served.model, served.version, served.digest], 1)
+            loaded.add_metric([served.release, served.digest], served.since)
         yield info
+        yield loaded
         drift = GaugeMetricFamily(
             names.INPUT_DRIFT_PSI,
             "Population stability index of a feature against the training data",

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 
 import uvicorn
@@ -175,7 +176,13 @@ class Process(uvicorn.Server):
                 settings.workers,
             ),
             [(contracts.VERSION_HEADER.encode(), model.version.encode())],
+            self._since(model),
         )
+
+    def _since(self, model: models.Model) -> float:
+        """Since when the release is served; loading the same one again does not begin it anew."""
+        before = [] if self._app.serving is None else self._app.serving.releases
+        return next((served.since for served in before if served.model.digest == model.digest), time.time())
 
     async def _write_emf(self, config: EmfConfig) -> None:
         """Once the model has a name; of several processes the first one writes for all."""

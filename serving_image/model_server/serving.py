@@ -16,12 +16,13 @@ from spec import contracts
 
 @dataclass(frozen=True)
 class Served:
-    """One release that answers requests. headers: what each of its answers carries."""
+    """One release that answers requests. headers: what each of its answers carries. since: seconds since 1970."""
 
     model: Model
     runner: Runner
     drift: Drift
     headers: HeaderList
+    since: float
 
     @property
     def reference(self) -> str:

@@ -26,8 +26,8 @@ class Settings:
     model_uri: folder or URI of ONE version of a model. model_name: the name clients use; None: the release's own.
     canary_uri: a second release, which answers `canary_percent` of the requests; `sticky_header`: requests with the
     same value of it go to the same release. routes: paths that a platform's variables give, by variable.
-    token_file: None where no token is asked for. workers: processes. max_wait: None lets the server
-    choose. log_level, emf_namespace: None leaves them to the files.
+    token_file: None where no token is asked for. alerts_url_file: names an Alertmanager while it exists.
+    workers: processes. max_wait: None lets the server choose. log_level, emf_namespace: None leaves them to the files.
     """
 
     model_uri: str
@@ -55,6 +55,7 @@ class Settings:
     drain: float
     grace: float
     emf_namespace: str | None
+    alerts_url_file: Path | None
     routes: Mapping[str, str]
 
 
@@ -86,6 +87,7 @@ def read(env: Mapping[str, str]) -> Settings:
         drain=value(env, contracts.DRAIN_SECONDS, values.number(0, 3600), 0.0),
         grace=value(env, contracts.GRACE_SECONDS, values.number(0, 3600), 10.0),
         emf_namespace=value(env, contracts.EMF_NAMESPACE, values.namespace, None),
+        alerts_url_file=value(env, contracts.ALERTS_URL_FILE, values.absolute, None),
         routes={
             name: path
             for name in (contracts.AIP_HEALTH_ROUTE, contracts.AIP_PREDICT_ROUTE)

@@ -72,6 +72,14 @@ def file(given: str) -> Path:
     return found
 
 
+def absolute(given: str) -> Path:
+    """Of a file that may be made later."""
+    found = Path(given)
+    if not found.is_absolute():
+        raise NotAllowedError("an absolute path, such as /run/alertmanager.url; the file may be made later")
+    return found
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     def parse(given: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", given) or not low <= int(given) <= high:

@@ -150,13 +150,18 @@ def fired(monitor: Monitor, name: str) -> list[Alert]:
     return [alert for alert in monitor.alerts() if alert.name == name]
 
 
+def shown(url: str) -> dict[str, Any]:
+    """What the server's page shows."""
+    return httpx.get(f"{url}/alerts", timeout=30).raise_for_status().json()
+
+
 @pytest.mark.slow
 def test_an_alert_fires_under_errors_and_clears_after(
-    checkout: Checkout, url: str, service: ServiceSpec, receiver: Receiver, tmp_path: Path
+    checkout: Checkout, url: str, service: ServiceSpec, receiver: Receiver
 ) -> None:
     with (
         monitoring(
-            tmp_path / "monitor",
+            checkout.root / ".local" / "monitor" / "dev",
             service,
             {"fragile": url},
             dashboard_config=checkout.root / "dashboard_config.json",
@@ -169,6 +174,7 @@ def test_an_alert_fires_under_errors_and_clears_after(
     ):
         time.sleep(8)
         assert monitor.alerts() == [], "nothing fires under load without errors"
+        assert shown(url) == {"state": "ok", "alerts": []}
 
         load.bad_share = 0.3
         wait_for(lambda: bool(fired(monitor, ALARM)), seconds=30)
@@ -176,13 +182,16 @@ def test_an_alert_fires_under_errors_and_clears_after(
         assert (alert.severity, alert.service) == ("page", "fragile")
         assert alert.runbook == "docs/runbook.md#availability-burn"
         wait_for(lambda: receiver.heard("firing", ALARM), seconds=20)
+        wait_for(lambda: ALARM in [entry["name"] for entry in shown(url)["alerts"]], seconds=10)
 
         load.bad_share = 0.0
         took = wait_for(lambda: not fired(monitor, ALARM), seconds=60)
         # The short window must be clean; then one evaluation, and the word to Alertmanager.
         assert took >= SHORT[0].short_seconds - 2 * INTERVAL
         wait_for(lambda: receiver.heard("resolved", ALARM), seconds=20)
+        wait_for(lambda: shown(url) == {"state": "ok", "alerts": []}, seconds=10)
     assert set(load.answers) == {200, 500}
+    wait_for(lambda: shown(url) == {"state": "off"}, seconds=10)
 
 
 @pytest.mark.slow

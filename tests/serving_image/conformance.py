@@ -544,6 +544,7 @@ def everywhere() -> list[Case]:
         Case("container: no such route", contracts.CONTAINER, "GET", "/nowhere", 404),
         Case("human: docs", contracts.HUMAN, "GET", "/docs", 200),
         Case("human: OpenAPI", contracts.HUMAN, "GET", "/openapi.json", 200),
+        Case("human: alerts", contracts.HUMAN, "GET", contracts.ALERTS_PATH, 200),
         Case("human: page", contracts.HUMAN, "GET", contracts.PAGE_PATH, 200),
         *(
             Case(f"human: {name} of the page", contracts.HUMAN, "GET", f"/page/{name}", 200)

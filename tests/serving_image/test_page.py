@@ -5,11 +5,14 @@ What it does not prove: that other browsers show the same, or that every hand's 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
 import re
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +21,16 @@ import pytest
 from playwright import sync_api as playwright
 from sklearn.datasets import load_digits
 
-from tests.real_parts import find
+from tests.real_parts import find, need
 from tests.serving_image.conftest import Digits
-from tests.serving_image.server_process import ServerProcess, running
+from tests.serving_image.server_process import ServerProcess, free_port, running
 
 Point = tuple[float, float]
+
+#: File that says where an Alertmanager is.
+ADDRESS = "alertmanager.url"
+#: A plot of at least six points.
+MOVES = re.compile("M(.*L){5}")
 
 #: Strokes as points of a unit square, as a hand would draw them.
 STROKES: dict[str, list[list[Point]]] = {
@@ -55,8 +63,21 @@ def browser() -> Iterator[playwright.Browser]:
 
 
 @pytest.fixture(scope="module")
-def server(digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with running({"MODEL_URI": str(digits.path)}, tmp_path_factory.mktemp("log")) as made:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server looks for an Alertmanager's address, and keeps its log."""
+    return tmp_path_factory.mktemp("page")
+
+
+@pytest.fixture(scope="module")
+def server(digits: Digits, digits_again: Digits, folder: Path) -> Iterator[ServerProcess]:
+    """Two releases, a quarter of the traffic to the second."""
+    env = {
+        "MODEL_URI": str(digits.path),
+        "CANARY_URI": str(digits_again.path),
+        "CANARY_PERCENT": "25",
+        "ALERTS_URL_FILE": str(folder / ADDRESS),
+    }
+    with running(env, folder) as made:
         yield made
 
 
@@ -114,7 +135,7 @@ def test_a_digit_can_be_drawn_by_keyboard(page: playwright.Page):
     assert page.locator("#classes tr").count() == 10
 
 
-def test_plots_move_under_load_and_the_release_is_named(
+def test_plots_move_under_load_and_releases_are_named(
     page: playwright.Page, server: ServerProcess, digits: Digits, tmp_path: Path
 ):
     stop = threading.Event()
@@ -131,18 +152,98 @@ def test_plots_move_under_load_and_the_release_is_named(
     try:
         playwright.expect(page.locator("#rate")).to_have_text(re.compile(r"[1-9]"), timeout=20_000)
         playwright.expect(page.locator("#p99")).to_contain_text("ms", timeout=20_000)
-        playwright.expect(page.locator("#rate-plot path")).to_have_attribute(
-            "d", re.compile("M(.*L){5}"), timeout=20_000
-        )
+        releases = page.locator("#releases tr")
+        playwright.expect(releases).to_have_count(2)
+        for plot in (
+            page.locator("#rate-plot path"),
+            page.locator("#p50-plot path"),
+            page.locator("#errors-plot path"),
+            page.locator("#drift-plot path"),
+            releases.nth(0).locator("path"),
+            releases.nth(1).locator("path"),
+            page.locator("#features path").first,
+        ):
+            playwright.expect(plot).to_have_attribute("d", MOVES, timeout=60_000)
         draw(page, STROKES["4"])
         playwright.expect(page.locator("#label")).to_have_text("4")
-        playwright.expect(page.locator("#releases tr")).to_have_count(1)
-        assert "digits@1" in page.locator("#releases").inner_text()
-        assert "digits@1" in page.locator("#status").inner_text()
+        shares: list[float] = []
+        for number in range(2):
+            cells = releases.nth(number).locator("td").all_inner_texts()
+            assert cells[0] == f"digits@{number + 1}"
+            loaded = server.metric("model_release_loaded_timestamp_seconds", release=cells[0])
+            assert cells[2] == page.evaluate("time => new Date(time).toLocaleString()", loaded * 1000)
+            shares.append(float(cells[3].removesuffix(" %")))
+            assert float(cells[5]) > 0
+            assert f"{cells[0]} since {cells[2]}" in page.locator("#status").inner_text()
+        assert sum(shares) == pytest.approx(100, abs=1)
         page.screenshot(path=os.environ.get("PAGE_SCREENSHOT", tmp_path / "page.png"), full_page=True)
     finally:
         stop.set()
         worker.join()
+
+
+@contextlib.contextmanager
+def alertmanager(folder: Path, address: Path) -> Iterator[httpx.Client]:
+    """A real Alertmanager whose address stands in the file, ready, with a client for it."""
+    program = find("prometheus-alertmanager") or need("alertmanager", "Debian: prometheus-alertmanager")
+    port = free_port()
+    (folder / "alertmanager.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
+    command = [
+        program,
+        f"--config.file={folder / 'alertmanager.yml'}",
+        f"--storage.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+    ]
+    with (
+        (folder / "alertmanager.log").open("wb") as log,
+        subprocess.Popen(command, stdout=log, stderr=log) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+    ):
+        try:
+            end = time.monotonic() + 60
+            while not _answers(client):
+                assert time.monotonic() < end, (folder / "alertmanager.log").read_text()
+                time.sleep(0.05)
+            address.write_text(f"http://127.0.0.1:{port}\n")
+            yield client
+        finally:
+            process.kill()
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/-/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_what_fires_is_shown_and_what_is_not_there_is_not(
+    page: playwright.Page, server: ServerProcess, folder: Path, tmp_path: Path
+):
+    expect = playwright.expect
+    expect(page.locator("#status")).to_contain_text("digits@1")
+    expect(page.locator("#alerts")).to_be_hidden()
+    with alertmanager(tmp_path, folder / ADDRESS) as client:
+        expect(page.locator("#alerts-status")).to_have_text("nothing fires", timeout=20_000)
+        alert = {
+            "labels": {"alertname": "Drift", "severity": "ticket", "service": "digits"},
+            "annotations": {"summary": "inputs <b>moved</b>", "runbook_url": "docs/runbook.md#drift"},
+        }
+        client.post("/api/v2/alerts", json=[alert]).raise_for_status()
+        expect(page.locator("#alerts-status")).to_have_text("1 firing", timeout=20_000)
+        shown = page.locator("#alerts-list li")
+        expect(shown).to_contain_text("Drift (ticket) inputs <b>moved</b>, since ")
+        expect(shown.locator("code")).to_have_text("docs/runbook.md#drift")
+        ended = {**alert, "endsAt": "2020-01-01T00:00:00Z"}
+        client.post("/api/v2/alerts", json=[ended]).raise_for_status()
+        expect(page.locator("#alerts-status")).to_have_text("nothing fires", timeout=20_000)
+        expect(shown).to_have_count(0)
+    expect(page.locator("#alerts-status")).to_contain_text("does not answer", timeout=20_000)
+    (folder / ADDRESS).write_text("https://alerts.example\n")
+    expect(page.locator("#alerts-status")).to_contain_text("allowed: http://127.0.0.1:<port>", timeout=20_000)
+    (folder / ADDRESS).unlink()
+    expect(page.locator("#alerts")).to_be_hidden(timeout=20_000)
 
 
 def test_the_page_fits_a_phone(browser: playwright.Browser, server: ServerProcess):

@@ -2,19 +2,20 @@
 // Nothing is loaded from elsewhere, and no text from the server is ever taken for markup.
 
 import { Pad } from "./pad.js";
+import { draw, note, plot, tick } from "./plots.js";
 import { percentile, parse, sum } from "./metrics.js";
 
 const EVERY_MS = 2000;
-const KEPT = 120; // points of a plot: four minutes
-const NARROWEST = 15; // a plot of fewer points is not drawn wider than it is
+const FEATURES = 8; // those that drifted most
+const DRIFTED = 0.25;
 
 const $ = (id) => document.getElementById(id);
-const series = { rate: [], errors: [], p50: [], p99: [] };
 let token = "";
 let before = null;
 let model = null;
 
 const headers = () => (token ? { authorization: `Bearer ${token}` } : {});
+const ask = (path) => fetch(path, { headers: headers(), cache: "no-store" });
 
 function row(...cells) {
   const line = document.createElement("tr");
@@ -34,77 +35,100 @@ function meter(value, { max = 1, high } = {}) {
   return bar;
 }
 
-function code(text) {
-  const element = document.createElement("code");
-  element.textContent = text;
-  return element;
-}
-
-function plot(name, value) {
-  const points = series[name];
-  points.push(value);
-  if (points.length > KEPT) points.shift();
-  const top = Math.max(...points.filter(Number.isFinite), 1e-9);
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  const width = Math.max(points.length, NARROWEST);
-  let pen = "M";
-  const steps = points.map((point, index) => {
-    if (!Number.isFinite(point)) { pen = "M"; return ""; }
-    const step = `${pen}${index + width - points.length},${(38 - 36 * (point / top)).toFixed(1)}`;
-    pen = "L";
-    return step;
-  });
-  path.setAttribute("d", steps.join(""));
-  const svg = $(`${name}-plot`);
-  svg.setAttribute("viewBox", `0 0 ${width - 1} 40`);
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.replaceChildren(path);
+function element(kind, text, name = "") {
+  const made = document.createElement(kind);
+  made.textContent = text;
+  if (name) made.className = name;
+  return made;
 }
 
 const milliseconds = (seconds) => (Number.isFinite(seconds) ? `${(seconds * 1000).toPrecision(3)} ms` : "–");
+const perSecond = (rate) => (rate < 10 ? rate.toFixed(1) : Math.round(rate).toString());
+const moment = (time) => new Date(time).toLocaleString();
+
+function tile(name, value, text, least) {
+  note(name, value);
+  $(name).textContent = text;
+  draw($(`${name}-plot`), name, least);
+}
+
+/** What a counter gained since the last look, per second of it. */
+function gained(now, name, labels) {
+  return (sum(now.samples, name, labels) - sum(before.samples, name, labels)) / ((now.at - before.at) / 1000);
+}
 
 function showTraffic(now) {
   if (before === null) return;
-  const seconds = (now.at - before.at) / 1000;
-  const added = (name, labels) => sum(now.samples, name, labels) - sum(before.samples, name, labels);
-  const total = added("model_requests_total", {});
-  const failed = added("model_requests_total", { code: /^5/ });
-  const rate = total / seconds;
-  $("rate").textContent = rate < 10 ? rate.toFixed(1) : Math.round(rate).toString();
-  plot("rate", rate);
-  $("errors").textContent = total ? `${((100 * failed) / total).toFixed(1)} %` : "–";
-  plot("errors", total ? failed / total : NaN);
-  for (const [name, q] of [["p50", 0.5], ["p99", 0.99]]) {
+  const rate = gained(now, "model_requests_total", {});
+  const failed = rate ? gained(now, "model_requests_total", { code: /^5/ }) / rate : NaN;
+  tile("rate", rate, perSecond(rate));
+  tile("errors", failed, rate ? `${(100 * failed).toFixed(1)} %` : "–", 0.01);
+  for (const [name, q] of [["p50", 0.5], ["p95", 0.95], ["p99", 0.99]]) {
     const value = percentile(now.samples, before.samples, "model_request_seconds", q);
-    $(name).textContent = milliseconds(value);
-    plot(name, value);
+    tile(name, value, milliseconds(value));
   }
 }
 
+/** Labels of the releases that are served. */
 function showReleases(now) {
-  const infos = now.samples.filter((sample) => sample.name === "model_release_info");
-  const name = (labels) => `${labels.model}@${labels.version}`;
-  const answered = (samples, labels) => sum(samples, "model_requests_total", { release: name(labels) });
-  const recent = infos.map(({ labels }) => (before ? answered(now.samples, labels) - answered(before.samples, labels) : 0));
-  const all = recent.reduce((a, b) => a + b, 0);
+  const served = now.samples.filter((sample) => sample.name === "model_release_loaded_timestamp_seconds");
+  const rates = served.map(({ labels }) => (before ? gained(now, "model_requests_total", { release: labels.release }) : 0));
+  const all = rates.reduce((a, b) => a + b, 0);
   $("releases").replaceChildren(
-    ...infos.map(({ labels }, index) =>
-      row(name(labels), code(labels.digest.slice(0, 12)), all ? `${((100 * recent[index]) / all).toFixed(0)} %` : "–", answered(now.samples, labels).toString()),
-    ),
+    ...served.map(({ labels, value }, index) => {
+      const { release, digest } = labels;
+      if (before) note(`release ${release}`, rates[index]);
+      const share = all ? `${((100 * rates[index]) / all).toFixed(0)} %` : "–";
+      const total = sum(now.samples, "model_requests_total", { release }).toString();
+      const traffic = plot(`release ${release}`, `requests per second to ${release}, the last four minutes`);
+      return row(release, element("code", digest.slice(0, 12)), moment(value * 1000), share, traffic, total);
+    }),
   );
-  return infos.map(({ labels }) => labels);
+  return served;
 }
 
 function showDrift(now) {
-  const worst = now.samples
-    .filter((sample) => sample.name === "model_input_drift_psi")
-    .sort((a, b) => b.value - a.value)
-    .slice(0, 8);
-  $("drift").replaceChildren(
-    ...(worst.length
-      ? worst.map(({ labels, value }) => row(labels.feature, value.toFixed(3), meter(value, { max: 0.5, high: 0.25 })))
-      : [row("not enough requests yet", "", "")]),
+  const found = now.samples.filter((sample) => sample.name === "model_input_drift_psi").sort((a, b) => b.value - a.value);
+  const several = new Set(found.map(({ labels }) => labels.release)).size > 1;
+  const name = ({ labels }) => (several ? `${labels.feature} of ${labels.release}` : labels.feature);
+  for (const sample of found) note(`drift ${name(sample)}`, sample.value);
+  tile("drift", found[0]?.value ?? NaN, found.length ? found[0].value.toFixed(3) : "–", DRIFTED);
+  $("features").replaceChildren(
+    ...(found.length
+      ? found.slice(0, FEATURES).map((sample) =>
+          row(
+            name(sample),
+            sample.value.toFixed(3),
+            meter(sample.value, { max: 2 * DRIFTED, high: DRIFTED }),
+            plot(`drift ${name(sample)}`, `drift of ${name(sample)}, the last four minutes`, DRIFTED),
+          ),
+        )
+      : [row("not enough requests yet", "", "", "")]),
   );
+}
+
+/** What fires in the Alertmanager beside the server; nothing where none is there. */
+async function showAlerts() {
+  const response = await ask("alerts");
+  if (!response.ok) return;
+  const found = await response.json();
+  $("alerts").hidden = found.state === "off";
+  if (found.state === "off") return;
+  const alerts = found.alerts ?? [];
+  $("alerts-status").textContent = found.state === "down" ? found.says : alerts.length ? `${alerts.length} firing` : "nothing fires";
+  $("alerts-status").classList.toggle("bad", found.state === "down" || alerts.length > 0);
+  $("alerts-list").replaceChildren(...alerts.map(alertItem));
+}
+
+function alertItem({ name, severity, summary, runbook, since }) {
+  const item = element("li", "");
+  let where = element("code", runbook);
+  if (/^https?:\/\//.test(runbook)) {
+    where = element("a", "runbook");
+    where.href = runbook;
+  }
+  item.append(element("strong", name), ` (${severity}) ${summary}, since ${moment(since)}. `, where);
+  return item;
 }
 
 function say(text, bad = false) {
@@ -112,9 +136,11 @@ function say(text, bad = false) {
   $("status").classList.toggle("bad", bad);
 }
 
-async function introduce(served) {
-  if (model !== null || !served.length) return;
-  const response = await fetch(`v2/models/${encodeURIComponent(served[0].model)}`, { headers: headers() });
+async function introduce() {
+  if (model !== null) return;
+  const name = before === null ? undefined : before.samples.find((sample) => sample.name === "model_release_info")?.labels.model;
+  if (name === undefined) return;
+  const response = await ask(`v2/models/${encodeURIComponent(name)}`);
   if (!response.ok) return;
   model = await response.json();
   $("model").textContent = model.name;
@@ -145,20 +171,20 @@ async function predict(input) {
 
 async function look() {
   try {
-    const response = await fetch("metrics", { headers: headers(), cache: "no-store" });
+    const response = await ask("metrics");
     $("login").hidden = response.status !== 401;
     if (!response.ok) throw new Error(`/metrics answered ${response.status}`);
     const now = { at: performance.now(), samples: parse(await response.text()) };
+    tick();
     const served = showReleases(now);
     showTraffic(now);
     showDrift(now);
-    await introduce(served);
-    const started = sum(now.samples, "model_server_start_seconds", {}) || sum(now.samples, "process_start_time_seconds", {});
-    const ready = await fetch("readyz", { cache: "no-store" });
-    const which = served.map((labels) => `${labels.model}@${labels.version}`).join(" and ");
-    const since = started ? ` since ${new Date(started * 1000).toLocaleString()}` : "";
-    say(ready.ok ? `serving ${which}${since}` : "not ready", !ready.ok);
     before = now;
+    await introduce();
+    await showAlerts();
+    const ready = await fetch("readyz", { cache: "no-store" });
+    const which = served.map(({ labels, value }) => `${labels.release} since ${moment(value * 1000)}`).join(" and ");
+    say(ready.ok ? `serving ${which}` : "not ready", !ready.ok);
   } catch (error) {
     say(`the server does not answer: ${error.message}`, true);
   }
