@@ -9,6 +9,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 # TARGET chooses where on this machine: process (the stack dev) or container, each with a stack of its own.
 STACK  ?= $(if $(filter-out process,$(TARGET)),$(TARGET),dev)
+FORMAT ?= tree
 
 # The parts that the main job needs; tests add their own.
 PARTS      := requirements.txt training/requirements.txt serving_image/requirements.txt engine/requirements.txt operations/requirements.txt
@@ -19,6 +20,7 @@ FUNCTION_PARTS := $(wildcard serving_image/functions/*/requirements.txt)
 IMAGE_PARTS := operations/requirements-image.txt
 UP_READY   := $(VENV)/.up-ready
 IMAGE_READY := $(VENV)/.image-ready
+CLOUD_READY := $(VENV)/.cloud-ready
 TEST_READY := $(VENV)/.test-ready
 
 help: ## this list
@@ -44,10 +46,15 @@ $(IMAGE_READY): $(IMAGE_PARTS) $(UP_READY)
 	@$(call install,$(addprefix -r ,$(IMAGE_PARTS)))
 	touch $@
 
+$(CLOUD_READY): $(CLOUD_PARTS) $(UP_READY)
+	@echo "installing what stacks on clouds need into $(VENV) …"
+	$(call install,$(addprefix -r ,$(PARTS) $(CLOUD_PARTS)))
+	touch $@
+
 $(TEST_READY): tests/requirements.txt $(CLOUD_PARTS) $(FUNCTION_PARTS) $(IMAGE_PARTS) $(UP_READY)
 	@echo "installing what the tests need into $(VENV) …"
 	$(call install,$(addprefix -r ,$(PARTS) $(CLOUD_PARTS) $(FUNCTION_PARTS) $(IMAGE_PARTS) tests/requirements.txt))
-	touch $@
+	touch $(CLOUD_READY) $@
 
 setup: $(TEST_READY) ## everything for working on the project
 
@@ -65,6 +72,15 @@ refresh: $(UP_READY) ## compare the state with what is really there
 
 outputs: $(UP_READY) ## what the stack exports
 	@$(PY) -m operations outputs --stack $(STACK)
+
+# The SDKs of all clouds are large: the stacks of this machine are planned without them.
+STACK_READY := $(if $(filter dev container,$(STACK)),$(UP_READY),$(CLOUD_READY))
+
+plan: $(STACK_READY) ## what a stack would make, without account or CLI (STACK=aws,gcp FORMAT=tree|json|markdown BASE=<revision> STATE=<file>)
+	@$(PY) -m operations plan --stack "$(STACK)" --format "$(FORMAT)" --base "$(BASE)" --state "$(STATE)"
+
+rehearse: $(STACK_READY) ## a stack's whole life against a stand-in cloud
+	@$(PY) -m operations rehearse --stack "$(STACK)"
 
 monitor: $(UP_READY) ## watch the local stack with Prometheus and Alertmanager, until Ctrl-C
 	@$(PY) -m operations monitor --stack $(STACK)
@@ -160,4 +176,4 @@ image-lock: | $(PY) ## renew the image's and the functions' locks from constrain
 	  $(LOCK_FOR_IMAGE) serving_image/requirements.txt serving_image/functions/$$part/requirements.txt -o serving_image/functions/$$part/requirements.lock
 	done
 
-.PHONY: help setup image image-lock up down preview refresh outputs monitor pulumi train env-tensorflow env-torch test check docs bench bench-peers picture format lock
+.PHONY: help setup image image-lock up down preview refresh outputs plan rehearse monitor pulumi train env-tensorflow env-torch test check docs bench bench-peers picture format lock

@@ -76,12 +76,12 @@ class Clearing:
             return False
         if wire.split_reference(resource.provider)[0] in replaced or resource.deleted_with in replaced:
             return True
-        news = {
-            key: wire.UNKNOWN if not replaced.isdisjoint(resource.property_dependencies.get(key, ())) else value
-            for key, value in resource.inputs.items()
-        }
-        if news == resource.inputs or resource.type.startswith(wire.PROVIDER_PREFIX):
+        needs = resource.property_dependencies
+        moved = {key for key in resource.inputs if not replaced.isdisjoint(needs.get(key, ()))}
+        if not moved or resource.type.startswith(wire.PROVIDER_PREFIX):
             return False
-        diff = self._run.registry.of(resource.provider).diff(resource, news, resource.ignore_changes, resource.urn)
+        news = {key: wire.UNKNOWN if key in moved else value for key, value in resource.inputs.items()}
+        provider = self._run.registry.of(resource.provider)
+        diff = provider.diff(resource, news, resource.ignore_changes, resource.urn, moved)
         forced = resource.replace_on_changes
         return bool(diff.replaces) or any(key in forced or "*" in forced for key in diff.named)

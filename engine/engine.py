@@ -15,6 +15,7 @@ from engine.children import DynamicHost, Program
 from engine.errors import EngineError
 from engine.events import Event, Result
 from engine.lock import stack_lock
+from engine.planning import MADE_UP_SECRET, Plan, empty_state
 from engine.project import Project, load_project
 from engine.state import State, known_stacks, load, state_path
 
@@ -71,6 +72,18 @@ class EmbeddedEngine:
         with self._session(program=True, lock=False) as session:
             return session.preview()
 
+    def plan(self, against: State | None = None) -> Plan:
+        """What `up` would make of a state; by default of none, as if the stack had never been deployed.
+
+        Reads neither the backend nor the passphrase: secrets of the config are made up.
+        """
+        if not self._plan:
+            raise EngineError("this engine is not for plans: make one with plan=True", changed=False)
+        project = load_project(self._root, self._stack)
+        state = against or empty_state(project.name, self._stack)
+        with self._session(program=True, lock=False, state=state) as session:
+            return session.plan()
+
     def refresh(self) -> Result:
         """Bring the state to what is really there."""
         with self._session() as session:
@@ -97,8 +110,8 @@ class EmbeddedEngine:
         return load(self._backend, project.name, self._stack, self._passphrase, project.salt)
 
     @contextlib.contextmanager
-    def _session(self, *, program: bool = False, lock: bool = True) -> Iterator[Session]:
-        """One operation: lock, child processes, state and config."""
+    def _session(self, *, program: bool = False, lock: bool = True, state: State | None = None) -> Iterator[Session]:
+        """One operation: lock, child processes, state and config. state: for a plan, which has no other."""
         project = load_project(self._root, self._stack)
         folder = project.program if project.program.is_dir() else project.program.parent
         if not folder.is_dir():
@@ -115,13 +128,26 @@ class EmbeddedEngine:
             stack.callback(host.stop)
             if not self._attached and not self._plan:
                 host.start()
-            state = self._load(project)
-            stack.callback(state.sync)
+            decrypt = None
+            if state is None:
+                state = self._load(project)
+                stack.callback(state.sync)
+            else:
+                decrypt = _made_up
             from engine.session import Session  # loads the SDK's protocol, which takes long
 
             yield stack.enter_context(
                 contextlib.closing(
-                    Session(project, state, self._tell, child, host, attached=self._attached, plan=self._plan)
+                    Session(
+                        project,
+                        state,
+                        self._tell,
+                        child,
+                        host,
+                        attached=self._attached,
+                        plan=self._plan,
+                        decrypt=decrypt,
+                    )
                 )
             )
 
@@ -132,6 +158,10 @@ class EmbeddedEngine:
 
     def _line(self, line: str) -> None:
         self._tell(Event("output", line))
+
+
+def _made_up(_: str) -> str:
+    return MADE_UP_SECRET
 
 
 def stack_outputs(state: State) -> dict[str, Any]:

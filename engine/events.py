@@ -15,6 +15,21 @@ _DOING = {"create": "creating", "update": "updating", "replace": "replacing", "d
 
 
 @dataclass(frozen=True)
+class PropertyChange:
+    """One property that differs, as a plan knows it.
+
+    path: as in `containers[0].image`. kind: add, delete or update. effect: replace, update or unknown, by the table of
+    the type. reason: why it is unknown, or what it hangs on. source: page that the answer comes from.
+    """
+
+    path: str
+    kind: str
+    effect: str
+    reason: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
 class Step:
     """What happens, or would happen, to one resource.
 
@@ -35,6 +50,8 @@ class Step:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     olds: Mapping[str, Any] = field(default_factory=dict)
     retained: bool = False
+    #: In a plan: what differs, and whether that replaces.
+    properties: tuple[PropertyChange, ...] = ()
 
     @property
     def type(self) -> str:

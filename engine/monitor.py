@@ -121,7 +121,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             _, provider = self._steps.provider_for(request.tok, request.provider, version, request.tok)
             args = wire.from_struct(request.args)
             if isinstance(provider, PlanProvider):
-                return self._unknown_result(request.tok)
+                return self._planned_result(provider, request.tok, args)
             answer = provider.invoke(request.tok, args)
         except EngineError as error:
             self._run.fail(str(error))
@@ -166,6 +166,16 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     @staticmethod
     def _failed(urn: str) -> Any:
         return resource_pb2.RegisterResourceResponse(urn=urn, result=resource_pb2.FAIL)
+
+    def _planned_result(self, provider: PlanProvider, token: str, args: dict[str, Any]) -> Any:
+        """What the stand-in cloud would answer, noted as an assumption; unknown where it has no answer."""
+        answer = None if wire.has_unknown(args) else provider.answer(token, args)
+        if answer is None:
+            return self._unknown_result(token)
+        with self._run.lock:
+            self._run.assumed[token] = answer
+        answered: dict[str, Any] = {"return": wire.to_struct(answer)}  # `return` is a word of Python
+        return resource_pb2.ResourceInvokeResponse(**answered)
 
     @staticmethod
     def _unknown_result(token: str) -> Any:

@@ -63,7 +63,14 @@ class ProviderResources:
         self._run.registry.registered[new.urn] = kept
         if step is not None:
             keys = diff.keys if old is not None else ()
-            told = with_changes(step, op=op, keys=keys, replaces=diff.replaces)
+            told = with_changes(
+                step,
+                op=op,
+                keys=keys,
+                replaces=diff.replaces,
+                replacement_known=diff.replacement_known,
+                properties=diff.properties,
+            )
             if op == "same":
                 self._run.record(told)
             else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -19,6 +19,7 @@ from pulumi.runtime.proto import errors_pb2, plugin_pb2, provider_pb2, provider_
 
 from engine import wire
 from engine.errors import EngineError
+from engine.events import PropertyChange
 from engine.resource import Resource
 
 #: State of a cloud may be megabytes; gRPC's own limit is four.
@@ -48,7 +49,7 @@ class Diff:
     changes: None where it does not know. keys: changed properties. replaces: those that force a replacement.
     named: those that the provider itself names; the CLI holds only these against `replace_on_changes`.
     detailed: property path → kind, where the provider gives it.
-    replacement_known: False in a plan without provider.
+    replacement_known: False in a plan, where no table says whether the change replaces. properties: for a plan.
     """
 
     changes: bool | None
@@ -58,6 +59,7 @@ class Diff:
     detailed: Mapping[str, str] = field(default_factory=dict)
     delete_before_replace: bool = False
     replacement_known: bool = True
+    properties: tuple[PropertyChange, ...] = ()
 
 
 def diff_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> Diff:
@@ -143,7 +145,15 @@ class Provider:
         _raise_failures(urn, answer.failures)
         return self._back(answer.inputs, news)
 
-    def diff(self, old: Resource, news: Mapping[str, Any], ignore: list[str], urn: str) -> Diff:
+    def diff(
+        self,
+        old: Resource,
+        news: Mapping[str, Any],
+        ignore: list[str],
+        urn: str,
+        moved: Collection[str] = (),  # noqa: ARG002 # a provider is asked with values; a plan may have none
+    ) -> Diff:
+        """What a change does. moved: properties that come from something else now, for where no value is known."""
         request = provider_pb2.DiffRequest(
             id=old.id,
             urn=urn,

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine import wire
 from engine.errors import GET_CLI, EngineError
-from engine.plan_provider import PlanProvider
+from engine.plan_provider import PlannedDynamic, PlanProvider
 from engine.providers import Provider, connect
 from engine.resource import Resource
 from engine.state import State
@@ -98,6 +98,8 @@ class Registry:
         """A provider that is not configured yet, to check its configuration."""
         if not self.available(package):
             return PlanProvider(package)
+        if self._plan and package == wire.DYNAMIC:
+            return PlannedDynamic(package, self._stub(package))
         provider = Provider(package, self._stub(package))
         if package != wire.DYNAMIC:
             provider.attach(self.engine_address)

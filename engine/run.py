@@ -25,6 +25,8 @@ class Run:
         self.lock = threading.RLock()
         self.steps: list[Step] = []
         self.errors: list[str] = []
+        #: In a plan: what functions of the clouds were answered with, by token.
+        self.assumed: dict[str, Any] = {}
         self._on_event = on_event
 
     def tell(self, event: Event) -> None:

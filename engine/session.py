@@ -16,6 +16,7 @@ from engine.engine import stack_outputs
 from engine.errors import EngineError
 from engine.events import Event, Result, count
 from engine.monitor import Log, Monitor, serve
+from engine.planning import Plan, by_urn
 from engine.project import Project
 from engine.refreshing import refresh_all
 from engine.registry import Registry
@@ -37,13 +38,16 @@ class Session:
         *,
         attached: Mapping[str, str],
         plan: bool,
+        decrypt: Callable[[str], str] | None = None,
     ) -> None:
         self._began = time.monotonic()
         self._project, self._state, self._tell = project, state, tell
         self._program, self._host = program, host
         self._attached, self._plan = attached, plan
-        assert state.crypter is not None  # noqa: S101 # load() sets it
-        self._config, self._secret_keys = project.config(state.crypter.decrypt)
+        if decrypt is None:
+            assert state.crypter is not None  # noqa: S101 # load() sets it
+            decrypt = state.crypter.decrypt
+        self._config, self._secret_keys = project.config(decrypt)
         self._registries: list[Registry] = []
 
     def close(self) -> None:
@@ -69,11 +73,19 @@ class Session:
             self._finish(run, code)
         return self._result(run)
 
+    def plan(self) -> Plan:
+        run = self._run(self._state.rehearsal(), preview=True)
+        before = by_urn(run.state)
+        result = self._previewed(run)
+        return Plan(result, before, by_urn(run.state), run.state, run.assumed)
+
     def preview(self) -> Result:
-        state = self._state.rehearsal()
-        run = self._run(state, preview=True)
+        run = self._run(self._state.rehearsal(), preview=True)
         if not self._plan:
             self._demand_providers(run)
+        return self._previewed(run)
+
+    def _previewed(self, run: Run) -> Result:
         with self._interruptible(run), self._serving(run) as here:
             with self._stopping(run):
                 code = self._child.run(self._job(self._settings(here, preview=True)))

@@ -235,6 +235,13 @@ def load(backend: Path, project: str, stack: str, passphrase: str, salt: str | N
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(path, str(error)) from None
+    return _deployment(content, path)
+
+
+def _deployment(content: Any, path: Path) -> dict[str, Any]:
+    try:
         version, checkpoint = content["version"], content["checkpoint"]
         deployment = checkpoint.get("latest") or {}
         features = content.get("features")

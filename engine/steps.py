@@ -6,7 +6,7 @@ a state that is not written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace as with_changes
 from typing import Any
 
@@ -176,7 +176,7 @@ class Steps:
             return Diff(True, replaces=("deletedWith",))
         if self._provider_changed(old, new, provider):
             return Diff(True, replaces=("provider",))
-        diff = provider.diff(old, new.inputs, goal.ignore_changes, goal.urn)
+        diff = provider.diff(old, new.inputs, goal.ignore_changes, goal.urn, moved_inputs(old, new, self._replaced))
         forced = goal.replace_on_changes
         if diff.changes and forced:
             more = [key for key in diff.named if key in forced or "*" in forced]
@@ -305,10 +305,17 @@ class Steps:
             replaces=diff.replaces,
             detailed={path: kind for path, kind in diff.detailed.items() if path not in hidden},
             replacement_known=diff.replacement_known,
+            properties=diff.properties,
             delete_first=delete_first,
             inputs=_shown(new.inputs),
             olds=_shown(old.inputs) if old is not None else {},
         )
+
+
+def moved_inputs(old: Resource, new: Resource, replaced: Collection[str]) -> set[str]:
+    """Inputs that come from other resources than before, or from replaced ones."""
+    befores, nows = old.property_dependencies, new.property_dependencies
+    return {key for key, urns in nows.items() if befores.get(key, []) != urns or not set(replaced).isdisjoint(urns)}
 
 
 def _ignoring(goal: Goal, old: Resource) -> dict[str, Any]:

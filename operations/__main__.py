@@ -10,6 +10,8 @@ from rich.console import Console
 
 from operations import commands
 from operations.errors import OperationError
+from operations.plan import plan_command
+from operations.rehearse import rehearse_command
 from operations.workspace import Workspace
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -46,6 +48,10 @@ def refresh(stack: Stack = "dev") -> None:
 def outputs(stack: Stack = "dev") -> None:
     """Print what the stack exports, as JSON."""
     commands.outputs(WORKSPACE, stack)
+
+
+app.command(name="plan")(plan_command)
+app.command(name="rehearse")(rehearse_command)
 
 
 @app.command()

@@ -7,20 +7,17 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from engine.standin import StandIn
 from operations.engines import Choice, choose
 from operations.errors import OperationError
-from operations.rehearsal import settings as rehearsal_settings
-from operations.rehearsal.engines import CliRun, EmbeddedRun
-from operations.rehearsal.life import Life
-from operations.rehearsal.program import Program, remove, without_credentials
-from operations.rehearsal.report import Report
 from operations.workspace import Workspace
+
+if TYPE_CHECKING:
+    from operations.rehearsal.report import Report
 
 console = Console(soft_wrap=False, highlight=False)
 
@@ -41,6 +38,13 @@ def rehearse(
     the name of each step. tell: told what the engine prints. keep: where to leave backend and cloud for a look.
     Raises OperationError where it cannot even begin.
     """
+    # Loaded here: other commands shall not wait for the stand-in's protocol.
+    from engine.standin import StandIn
+    from operations.rehearsal import settings as rehearsal_settings
+    from operations.rehearsal.engines import CliRun, EmbeddedRun
+    from operations.rehearsal.life import Life
+    from operations.rehearsal.program import Program, remove, without_credentials
+
     settings = rehearsal_settings.load(folder, stack)
     place = Path(tempfile.mkdtemp(prefix="rehearsal-"))
     try:

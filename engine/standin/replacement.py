@@ -38,12 +38,16 @@ class Classification:
 
 @dataclass(frozen=True)
 class Difference:
-    """One property that differs. path: as in ``containers[0].image``. kind: ``add``, ``delete`` or ``update``."""
+    """One property that differs. path: as in ``containers[0].image``. kind: ``add``, ``delete`` or ``update``.
+
+    reason, source: as in :class:`Classification`.
+    """
 
     path: str
     kind: Literal["add", "delete", "update"]
     change: Change
     reason: str = ""
+    source: str = ""
 
 
 @functools.cache
@@ -80,7 +84,7 @@ def differences(token: str, olds: Mapping[str, Any], news: Mapping[str, Any]) ->
         # A block that comes or goes does what the worst of the properties in it does.
         said = _worst(_classify(token, leaf) for leaf in _leaves(value, path)) if kind != "update" else None
         said = said or _classify(token, path)
-        found.append(Difference(path, kind, said.change, said.reason))
+        found.append(Difference(path, kind, said.change, said.reason, said.source))
     return found
 
 

@@ -57,7 +57,7 @@ class Program:
         for entry in source.iterdir():
             if entry.name not in _OURS and not (entry.name.startswith("Pulumi.") and entry.suffix == ".yaml"):
                 (into / entry.name).symlink_to(entry)
-        python = _python(source, project)
+        python = interpreter(source)
         runtime = project.get("runtime")
         if (runtime.get("name") if isinstance(runtime, dict) else runtime) != "python":
             raise OperationError(f"{project_file}: a rehearsal runs Python programs; the runtime is {runtime!r}")
@@ -107,8 +107,9 @@ def _yaml(file: Path) -> dict[str, Any]:
     return content
 
 
-def _python(source: Path, project: Mapping[str, Any]) -> Path:
-    runtime = project.get("runtime")
+def interpreter(source: Path) -> Path:
+    """The Python that a program runs on: that of the environment its Pulumi.yaml names, else the one that runs this."""
+    runtime = _yaml(source / "Pulumi.yaml").get("runtime")
     named = ((runtime.get("options") or {}) if isinstance(runtime, dict) else {}).get("virtualenv")
     for folder in [source / named] if named else []:
         python = folder.absolute() / "bin" / "python"
