@@ -16,16 +16,13 @@ from spec.release import Release
 from spec.transforms import TensorSchema, Transforms
 from training import elsewhere, preparation, progress, provenance, statistics
 from training.data import builders
-from training.data.dataset import Array, Dataset
+from training.data.dataset import HELD_OUT, Array, Dataset
 from training.data.source import read
 from training.errors import TrainingError
 from training.onnx_model import OnnxModel, largest_difference
 from training.preparation import Preparation
 from training.releases.write import write, write_json
 from training.trainers import INPUT, LABEL, PROBABILITIES, SEED, Fitted, Trainer, get
-
-#: Share of the rows that the model never sees: what the test metrics are measured on.
-HELD_OUT = 0.25
 
 
 def run(

@@ -25,16 +25,17 @@ def digits() -> Dataset:
 
 
 def digits_32x32x3() -> Dataset:
-    """The same digits as colour images of 32×32×3 with values from 0 to 1, as an image network takes them.
+    """The same digits as colour images of 32×32×3 with values from -1 to 1, as an image network takes them.
 
-    Each 8×8 image is enlarged by linear interpolation; the three channels are equal.
+    Each 8×8 image is enlarged by linear interpolation; the three channels are equal. Values on both sides of zero:
+    with values from 0 to 1 ten epochs leave the network about one point less accurate.
     """
     from scipy.ndimage import zoom
 
     small = digits()
     images = small.X.reshape(-1, 8, 8) / GREY_LEVELS
     large = np.asarray(zoom(images, (1, 4, 4), order=1)).clip(0.0, 1.0)
-    colour = np.repeat(large[..., np.newaxis], 3, axis=-1).astype(np.float32)
+    colour = np.repeat(large[..., np.newaxis] * 2 - 1, 3, axis=-1).astype(np.float32)
     return Dataset(colour, small.y, "scikit-learn digits, resized to 32×32×3")
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+import math
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from training.data.dataset import Array, Dataset
+from training.data.dataset import HELD_OUT, Array, Dataset
 
 #: Stands for a row of any shape.
 ANY = ()
@@ -64,11 +64,14 @@ class Report:
         self.findings.append(Finding("warning", field, found, allowed, fix))
 
 
-def check(file: Path, row_shape: tuple[int, ...] | None = None, *, source: str | None = None) -> Report:
+def check(
+    file: Path, row_shape: tuple[int, ...] | None = None, *, source: str | None = None, split: bool = True
+) -> Report:
     """Check an npz with `X` and `y`.
 
     row_shape: the shape that each row must have; None: one flat row of numbers; ANY: any.
-    source: how the report calls the file. Never raises for bad data, and never loads a pickle.
+    source: how the report calls the file. split: whether a part is to be held out, which takes rows of every class.
+    Never raises for bad data, and never loads a pickle.
     """
     report = Report(source or str(file))
     arrays = _load(file, report)
@@ -78,50 +81,74 @@ def check(file: Path, row_shape: tuple[int, ...] | None = None, *, source: str |
     if rows is not None:
         _check_rows(rows, row_shape, report)
     if labels is not None:
-        _check_labels(labels, report)
+        _check_labels(labels, report, split=split)
     if rows is not None and labels is not None and rows.ndim > 0 and labels.ndim > 0 and len(rows) != len(labels):
         report.error(
             "X and y", f"have {len(rows)} and {len(labels)} rows", "one label a row", "Write both from the same table"
         )
     if not report.errors and rows is not None and labels is not None:
+        if split:
+            _check_split(labels, report)
         _warn(rows, labels, report)
+    if not report.errors and rows is not None and labels is not None:
         report.dataset = Dataset(_as_float(rows), _as_label(labels), report.source)
     return report
 
 
+WRITE_IT = "Write it with numpy.savez(file, X=…, y=…)"
+AN_NPZ = "an npz file with the arrays X and y"
+
+
 def _load(file: Path, report: Report) -> dict[str, Array] | None:
     """The arrays of the file that could be read; None where it is no npz."""
-    write_it = "Write it with numpy.savez(file, X=…, y=…)"
-    try:
-        if not zipfile.is_zipfile(file):
-            missing = "does not exist" if not file.exists() else "is no npz"
-            report.error("file", missing, "an npz file with the arrays X and y", write_it)
-            return None
-        loaded: Any = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        report.error("file", f"cannot be read ({error})", "an npz file with the arrays X and y", write_it)
+    if not file.is_file():
+        report.error("file", "is a folder" if file.is_dir() else "does not exist", AN_NPZ, WRITE_IT)
         return None
-    arrays: dict[str, Array] = {}
-    with loaded:
-        for name in ("X", "y"):
-            if name not in loaded.files:
-                there = ", ".join(sorted(loaded.files)) or "nothing"
-                report.error(name, f"is missing (the file holds {there})", "the arrays X and y", write_it)
-                continue
-            try:
-                arrays[name] = loaded[name]
-            # A damaged member can fail in any layer: zip, inflate, numpy's header (which is Python source).
-            except (OSError, ValueError, EOFError, SyntaxError, MemoryError, TypeError, KeyError) as error:
-                _unreadable(name, error, report)
-            except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OverflowError) as error:
-                _unreadable(name, error, report)
-        for name in sorted(set(loaded.files) - {"X", "y"}):
-            report.warn(name, "is not used", "the arrays X and y", "Leave it out, or name the right array X or y")
+    # numpy warns of headers from Python 2 and the like; the arrays are judged, not their age.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            loaded: Any = np.load(file, allow_pickle=False)
+        # Any layer can fail on any bytes, each in its own way: numpy's header is Python source, the rest zip and zlib.
+        except Exception as error:
+            found = "is no npz" if _is_pickle(error) else f"cannot be read ({_first_line(error)})"
+            report.error("file", found, AN_NPZ, WRITE_IT)
+            return None
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            report.error("file", "is no npz: it holds one array", AN_NPZ, WRITE_IT)
+            return None
+        arrays: dict[str, Array] = {}
+        with loaded:
+            for name in ("X", "y"):
+                if name not in loaded.files:
+                    there = ", ".join(sorted(loaded.files)) or "nothing"
+                    report.error(name, f"is missing (the file holds {there})", "the arrays X and y", WRITE_IT)
+                    continue
+                try:
+                    array = loaded[name]
+                except Exception as error:  # as above
+                    _unreadable(name, error, report)
+                    continue
+                if isinstance(array, np.ndarray):
+                    arrays[name] = array
+                else:  # numpy hands out the bytes of what is no array
+                    _unreadable(name, TypeError("it is no array"), report)
+            for name in sorted(set(loaded.files) - {"X", "y"}):
+                report.warn(name, "is not used", "the arrays X and y", "Leave it out, or name the right array X or y")
     return arrays
 
 
+def _is_pickle(error: Exception) -> bool:
+    """Whether numpy refused the bytes as a pickle: what it takes anything for that is neither npy nor zip."""
+    return "allow_pickle" in str(error)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def _unreadable(name: str, error: Exception, report: Report) -> None:
-    if "allow_pickle" in str(error):
+    if _is_pickle(error):
         report.error(
             name,
             "is an array of Python objects",
@@ -129,8 +156,9 @@ def _unreadable(name: str, error: Exception, report: Report) -> None:
             "Convert it with .astype(numpy.float32), or encode text as numbers",
         )
         return
-    first = (str(error) or type(error).__name__).splitlines()[0]
-    report.error(name, f"cannot be read ({first})", "an array written by numpy.savez", "Write the file again")
+    report.error(
+        name, f"cannot be read ({_first_line(error)})", "an array written by numpy.savez", "Write the file again"
+    )
 
 
 def _check_rows(rows: Array, row_shape: tuple[int, ...] | None, report: Report) -> None:
@@ -162,19 +190,28 @@ def _check_rows(rows: Array, row_shape: tuple[int, ...] | None, report: Report) 
         )
 
 
-def _check_labels(labels: Array, report: Report) -> None:
+def _check_labels(labels: Array, report: Report, *, split: bool) -> None:
     report.facts["y"] = f"{labels.dtype}, shape {labels.shape}"
     if labels.ndim != 1:
         report.error("y", f"has shape {labels.shape}", "(rows,): one label a row", "Flatten it, or undo the one-hot")
         return
-    if labels.dtype.kind == "f" and labels.size and np.isfinite(labels).all() and (labels == np.floor(labels)).all():
-        labels = labels.astype(np.int64)
-    if labels.dtype.kind not in "biuU":
+    whole = labels.dtype.kind == "f" and bool(np.isfinite(labels).all()) and bool((labels == np.floor(labels)).all())
+    if labels.dtype.kind not in "biuU" and not whole:
         report.error("y", f"holds {labels.dtype}", "whole numbers or text, one class each", "Encode each class once")
         return
     if labels.size == 0:
         report.error("y", "is empty", "at least two rows of each class", "Export the data again")
         return
+    if labels.dtype.kind == "U":
+        if not _is_text(labels):
+            report.error("y", "holds characters that are none", "text in Unicode", "Encode each class once")
+            return
+    elif int(labels.max()) >= 2**63 or int(labels.min()) < -(2**63):
+        report.error(
+            "y", f"holds {labels.max()}, which no int64 holds", "whole numbers", "Number the classes from 0 on"
+        )
+        return
+    labels = _as_label(labels)
     names, counts = np.unique(labels, return_counts=True)
     if len(names) > MOST_CLASSES:
         report.error(
@@ -185,6 +222,8 @@ def _check_labels(labels: Array, report: Report) -> None:
         f"{name}: {count}" for name, count in list(zip(names.tolist(), counts.tolist(), strict=True))[:20]
     )
     report.facts["rows per class"] = shown + (" …" if len(names) > 20 else "")
+    if not split:
+        return
     if len(names) < 2:
         report.error("y", f"has one class only ({names[0]})", "at least two classes", "Add rows of another class")
     for name, count in zip(names.tolist(), counts.tolist(), strict=True):
@@ -195,6 +234,23 @@ def _check_labels(labels: Array, report: Report) -> None:
                 f"at least {ROWS_PER_CLASS} rows a class, so that one can be held out",
                 "Add rows of that class, or drop it",
             )
+
+
+def _check_split(labels: Array, report: Report) -> None:
+    classes = len(np.unique(labels))
+    if math.ceil(len(labels) * HELD_OUT) < classes:
+        report.error(
+            "X and y",
+            f"have {len(labels)} rows of {classes} classes",
+            f"{classes / HELD_OUT:.0f} rows or more: a quarter of the rows is held out, one of each class at least",
+            "Add rows, or drop rare classes",
+        )
+
+
+def _is_text(labels: Array) -> bool:
+    """Whether each character is one: numpy stores any 32 bits, and also halves of UTF-16 pairs."""
+    codes = np.frombuffer(labels.astype(labels.dtype.newbyteorder("=")).tobytes(), dtype=np.uint32)
+    return not bool(np.any((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes <= 0xDFFF))))
 
 
 def _warn(rows: Array, labels: Array, report: Report) -> None:

@@ -12,6 +12,9 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
+#: Share of the rows that a model never sees: what the test metrics are measured on.
+HELD_OUT = 0.25
+
 
 @dataclass(frozen=True)
 class Dataset:

@@ -267,7 +267,7 @@ def read_rows(source: str) -> Dataset:
     from training.data.check import ANY
     from training.data.source import read
 
-    return read(source, ANY)
+    return read(source, ANY, split=False)
 
 
 def read_schema(file: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,8 @@ class FittedNetwork:
         return np.asarray(self.model.predict(rows, batch_size=256, verbose=0))
 
     def export_onnx(self, file: Path) -> None:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # Keras asks numpy for a name that is gone
             exported = Path(folder) / "network.onnx"
             self.model.export(str(exported), format="onnx", verbose=False)
             finish_graph(exported, list(range(CLASSES)), source="Keras")

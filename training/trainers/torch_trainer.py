@@ -83,7 +83,9 @@ def _fit(
 def fit(train_file: Path, held_out: Dataset, steps: Steps) -> FittedNetwork:
     """Fit on the npz, one step of progress an epoch."""
     steps.step(f"fitting the network: {EPOCHS} epochs", total=EPOCHS)
-    return FittedNetwork(*_fit(train_file, held_out, steps), np.unique(held_out.y).tolist())
+    with np.load(train_file, allow_pickle=False) as data:
+        classes = np.unique(data["y"]).tolist()
+    return FittedNetwork(*_fit(train_file, held_out, steps), classes)
 
 
 class FittedNetwork:

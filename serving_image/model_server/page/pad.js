@@ -132,7 +132,7 @@ function centre(cells) {
   return out;
 }
 
-/** 8×8 counts as 32×32×3 brightness from 0 to 1: linear interpolation with the corners in place, as in training. */
+/** 8×8 counts as 32×32×3 brightness from -1 to 1: linear interpolation with the corners in place, as in training. */
 function smooth(counts) {
   const out = [];
   const at = (row, column) => counts[Math.min(7, Math.max(0, row)) * 8 + Math.min(7, Math.max(0, column))];
@@ -142,7 +142,8 @@ function smooth(counts) {
       const [y0, x0] = [Math.floor(y), Math.floor(x)];
       const [dy, dx] = [y - y0, x - x0];
       const grey = (at(y0, x0) * (1 - dx) + at(y0, x0 + 1) * dx) * (1 - dy) + (at(y0 + 1, x0) * (1 - dx) + at(y0 + 1, x0 + 1) * dx) * dy;
-      out.push(grey / 16, grey / 16, grey / 16);
+      const value = grey / 8 - 1;
+      out.push(value, value, value);
     }
   }
   return out;
