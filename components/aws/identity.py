@@ -1,0 +1,95 @@
+"""Roles that AWS services take on, with what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.aws.account import Account
+from components.aws.grants import Grant, document, identity_policy, service_principal
+
+
+@dataclass(frozen=True)
+class RoleArgs:
+    """Who takes the role on.
+
+    account: whose resources may do so. service: such as `sagemaker.amazonaws.com`. source: pattern of the ARN, from
+    the region on, of the resources on whose behalf (`sagemaker:eu-central-1:{account}:*`); None where the service
+    sends no aws:SourceArn. description: for people. boundary: ARN of a permissions boundary. grants: what the role may
+    do, where that is known when it is made; else see `Permissions`.
+    """
+
+    account: Account
+    service: str
+    description: str
+    source: str | None = None
+    boundary: pulumi.Input[str] | None = None
+
+
+class Role(pulumi.ComponentResource):
+    """An IAM role for one service of one account, without permissions yet.
+
+    Against the confused deputy: the service may only take it on for this account, and for the named kind of resource
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html).
+    arn, name: of the role.
+    """
+
+    arn: pulumi.Output[str]
+    name: pulumi.Output[str]
+
+    def __init__(self, name: str, args: RoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cloud-ml-deployment:aws:Role", name, {}, opts)
+        conditions: dict[str, dict[str, pulumi.Input[str]]] = {"StringEquals": {"aws:SourceAccount": args.account.id}}
+        if args.source is not None:
+            before, _, after = args.source.partition("{account}")
+            conditions["ArnLike"] = {
+                "aws:SourceArn": pulumi.Output.concat(
+                    "arn:", args.account.partition, ":", before, args.account.id, after
+                )
+            }
+        self.role = aws.iam.Role(
+            f"{name}-role",
+            description=args.description,
+            assume_role_policy=document(
+                {
+                    "Sid": "Service",
+                    "Effect": "Allow",
+                    "Principal": service_principal(args.service),
+                    "Action": "sts:AssumeRole",
+                    "Condition": conditions,
+                }
+            ),
+            permissions_boundary=args.boundary,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.arn = self.role.arn
+        self.name = self.role.name
+        self.register_outputs({"arn": self.arn, "name": self.name})
+
+
+@dataclass(frozen=True)
+class PermissionsArgs:
+    """What a role may do. role: its name. grants: as the components return them."""
+
+    role: pulumi.Input[str]
+    grants: Sequence[Grant]
+
+
+class Permissions(pulumi.ComponentResource):
+    """The permissions of a role, apart from it: what they name (keys, buckets) names the role in turn.
+
+    Whatever takes the role on depends on this component.
+    """
+
+    def __init__(self, name: str, args: PermissionsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cloud-ml-deployment:aws:Permissions", name, {}, opts)
+        self.policy = aws.iam.RolePolicy(
+            f"{name}-policy",
+            role=args.role,
+            policy=identity_policy(args.grants),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})

@@ -1,0 +1,60 @@
+"""Where the serving image is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.aws.grants import Grant
+
+
+@dataclass(frozen=True)
+class RegistryArgs:
+    """key_arn: encrypts the layers; None: a key of AWS's. protect: keep the images when the stack goes."""
+
+    key_arn: pulumi.Input[str] | None
+    protect: bool = True
+
+
+class Registry(pulumi.ComponentResource):
+    """An ECR repository: tags never move, every push is scanned.
+
+    It has no clean-up rule on purpose: images are pulled by digest, so a rule that counts or ages images can delete one
+    that runs, or that a rollback needs.
+    url: what an image's name begins with. grants: pulling images.
+    """
+
+    url: pulumi.Output[str]
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cloud-ml-deployment:aws:Registry", name, {}, opts)
+        self.repository = aws.ecr.Repository(
+            f"{name}-repository",
+            image_tag_mutability="IMMUTABLE",
+            image_scanning_configuration=aws.ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
+            encryption_configurations=[
+                aws.ecr.RepositoryEncryptionConfigurationArgs(
+                    encryption_type="KMS" if args.key_arn is not None else "AES256", kms_key=args.key_arn
+                )
+            ],
+            force_delete=not args.protect,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        self.url = self.repository.repository_url
+        self.arn = self.repository.arn
+        self.register_outputs({"url": self.url, "arn": self.arn})
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """Permission to pull images."""
+        return (
+            Grant("RegistryLogin", ("ecr:GetAuthorizationToken",)),
+            Grant(
+                "PullImage",
+                ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+                (self.arn,),
+            ),
+        )

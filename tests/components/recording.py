@@ -1,0 +1,130 @@
+"""A component under Pulumi's mocks, and what it registered.
+
+What this does not prove: mocks accept anything and answer at once, so it shows the exact inputs that the component
+sends, and nothing about whether the vendor takes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks, rpc, settings
+
+ACCOUNT = "123456789012"
+
+#: What the data sources answer, by token; each gets its arguments.
+INVOKES: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "aws:index/getCallerIdentity:getCallerIdentity": lambda _: {
+        "accountId": ACCOUNT,
+        "arn": f"arn:aws:iam::{ACCOUNT}:root",
+    },
+    "aws:index/getPartition:getPartition": lambda _: {"partition": "aws", "dnsSuffix": "amazonaws.com"},
+    "aws:index/getAvailabilityZones:getAvailabilityZones": lambda _: {
+        "names": ["eu-central-1a", "eu-central-1b", "eu-central-1c"]
+    },
+}
+
+
+@dataclass
+class Recorded:
+    """One resource as it was registered. inputs: by their names on the wire, outputs resolved."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    parent: str
+    protect: bool
+    retain: bool
+    depends_on: set[str]
+    custom: bool
+
+
+@dataclass
+class Recording:
+    """Every resource of a program, in the order of registration, and what the program returned."""
+
+    resources: list[Recorded] = field(default_factory=list)
+    returned: Any = None
+
+    def __iter__(self) -> Iterator[Recorded]:
+        return iter(self.resources)
+
+    def of(self, type_: str) -> list[Recorded]:
+        """Resources of a type."""
+        return [one for one in self.resources if one.type == type_]
+
+    def one(self, type_: str, name: str | None = None) -> Recorded:
+        """The only resource of a type, or the one with that name."""
+        found = [one for one in self.of(type_) if name in (None, one.name)]
+        assert len(found) == 1, f"{type_} {name or ''}: {[one.name for one in self.of(type_)]}"
+        return found[0]
+
+    @property
+    def custom(self) -> dict[str, str]:
+        """Name -> type of what is no component, no provider and no stack."""
+        return {
+            f"{one.type} {one.name}": one.type
+            for one in self.resources
+            if one.custom and not one.type.startswith("pulumi:")
+        }
+
+
+class _Mocks(mocks.Mocks):
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
+        known: dict[str, Any] = {"name": args.name, "bucket": args.name, "keyId": f"{args.name}-id"}
+        known["arn"] = f"arn:aws:{args.typ.split(':')[1].split('/')[0]}:eu-central-1:{ACCOUNT}:{args.name}"
+        if args.typ.startswith("aws:ecr"):
+            known["repositoryUrl"] = f"{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com/{args.name}"
+        return f"{args.name}-id", {**known, **args.inputs}
+
+    def call(self, args: mocks.MockCallArgs) -> dict[Any, Any]:
+        return INVOKES[args.token](args.args)
+
+
+class _Monitor(mocks.MockMonitor):
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(_Mocks())
+        self.recording = recording
+
+    def RegisterResource(self, request: Any) -> Any:
+        self.recording.resources.append(
+            Recorded(
+                type=request.type,
+                name=request.name,
+                inputs=_whole(rpc.deserialize_properties(request.object, keep_unknowns=False)),
+                parent=request.parent,
+                protect=request.protect,
+                retain=request.retainOnDelete,
+                depends_on=set(request.dependencies),
+                custom=request.custom,
+            )
+        )
+        return super().RegisterResource(request)
+
+
+def record(program: Callable[[], Any], *, project: str = "cloud-ml-deployment", name: str = "test") -> Recording:
+    """Run a program's resources under mocks. What it raises, this raises."""
+    recording = Recording()
+    settings.set_root_resource(None)  # else the stack of an earlier test goes on collecting
+    mocks.set_mocks(_Mocks(), project=project, stack=name, preview=False, monitor=_Monitor(recording))
+
+    @pulumi.runtime.test
+    def run() -> None:
+        recording.returned = program()
+
+    run()
+    return recording
+
+
+def _whole(value: Any) -> Any:
+    """Integers as integers: on the wire every number is a float."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _whole(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_whole(inner) for inner in value]
+    return value
