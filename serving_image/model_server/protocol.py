@@ -43,6 +43,8 @@ class GuardedProtocol(HttpToolsProtocol):
     #: Bytes read of it, and whether its headers are whole.
     _read = 0
     _headers_whole = False
+    #: Whether the server stops: the next answer is the last one.
+    _last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         super().connection_made(transport)
@@ -77,6 +79,18 @@ class GuardedProtocol(HttpToolsProtocol):
         """The request is whole; the next one has not begun."""
         self._since = 0.0
         self._read = 0
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._last and not self.pipeline:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """The server stops: end the connection, after the request that is under way on it."""
+        if self._since and self._read:
+            self._last = True
+        else:
+            super().shutdown()
 
     def end_if_slow(self, now: float) -> None:
         """Close the connection where its request takes too long to arrive."""

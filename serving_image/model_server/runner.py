@@ -24,8 +24,12 @@ from model_server.tensors import Array, Arrays
 #: Runs that take less than this many seconds stay on the event loop.
 INLINE_SECONDS = 0.002
 #: Seconds that a request may wait for the model unless the setting says otherwise: this, or SHARE of one run if longer.
-MIN_WAIT = 0.05
+MIN_WAIT = 0.03
 WAIT_SHARE = 1.5
+#: Weight of the last run in what a run is expected to take, and the most that one run may count for: a machine that
+#: others use too is slower than it was when the model was loaded.
+PACE_WEIGHT = 0.1
+SLOWEST_PACE = 10.0
 #: Rows of a batch beyond which more of them only makes the first ones wait.
 BATCH_ROWS = 64
 
@@ -54,8 +58,8 @@ class Runner:
         self._model = model
         self._metrics = metrics
         self._max_queue = max_queue
-        one = model.cost.seconds(1)
-        self._max_wait = max(MIN_WAIT, WAIT_SHARE * one) if max_wait is None else max_wait
+        self._given_max_wait = max_wait
+        self._pace = 1.0
         self._inline_rows = _inline_rows(model)
         self._batches = model.cost.batching_pays and all(
             spec.shape[0] is None and None not in spec.row_shape for spec in model.inputs
@@ -66,7 +70,7 @@ class Runner:
         self._queued_rows = 0
         self._busy_until = 0.0
         self._closed = False
-        self._thread: threading.Thread | None = None
+        self._working = False
 
     def inline(self, rows: int) -> bool:
         """Whether a run of so many rows belongs on the event loop."""
@@ -84,16 +88,18 @@ class Runner:
         is full or the wait would be too long, RequestError 504 at the deadline.
         """
         wait = self._expected_wait()
-        if len(self._jobs) >= self._max_queue or wait > self._max_wait:
+        if len(self._jobs) >= self._max_queue or wait > self._max_wait():
             raise BusyError(max(1, round(wait)))
         now = time.monotonic()
         if now + wait >= deadline:
             raise RequestError(504, f"the deadline would pass: the model is busy for {wait:.3f} seconds")
         job = _Job(feeds, rows, outputs, deadline, self._loop.create_future())
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name=f"model-{self._model.reference}", daemon=True)
-            self._thread.start()
         with self._wake:
+            if (
+                not self._working
+            ):  # the first request, or one that chose this release just before another took its place
+                self._working = True
+                threading.Thread(target=self._work, name=f"model-{self._model.reference}", daemon=True).start()
             self._jobs.append(job)
             self._queued_rows += rows
             self._wake.notify()
@@ -113,12 +119,24 @@ class Runner:
 
     def _expected_wait(self) -> float:
         """Seconds until a request that comes now would begin to run."""
-        running = max(0.0, self._busy_until - time.monotonic())
+        until = self._busy_until
+        # A run that is overdue is expected to be so for as long again.
+        running = abs(until - time.monotonic()) if until else 0.0
         if not self._jobs:
             return running
         if self._batches:
-            return running + self._model.cost.seconds(self._queued_rows)
-        return running + sum(self._model.cost.seconds(job.rows) for job in tuple(self._jobs))
+            return running + self._seconds(self._queued_rows)
+        return running + sum(self._seconds(job.rows) for job in tuple(self._jobs))
+
+    def _max_wait(self) -> float:
+        """Seconds that a request may wait."""
+        if self._given_max_wait is not None:
+            return self._given_max_wait
+        return max(MIN_WAIT, WAIT_SHARE * self._seconds(1))
+
+    def _seconds(self, rows: int) -> float:
+        """Seconds of a run as they are now."""
+        return self._model.cost.seconds(rows) * self._pace
 
     @staticmethod
     def _expire(job: _Job) -> None:
@@ -131,12 +149,16 @@ class Runner:
                 while not self._jobs and not self._closed:
                     self._wake.wait()
                 if not self._jobs:
+                    self._working = False
                     return
                 batch = self._take()
                 rows = sum(job.rows for job in batch)
-                self._busy_until = time.monotonic() + self._model.cost.seconds(rows)
+                began = time.monotonic()
+                self._busy_until = began + self._seconds(rows)
             if batch:
                 self._run_batch(batch, rows)
+                pace = min((time.monotonic() - began) / self._model.cost.seconds(rows), SLOWEST_PACE)
+                self._pace += PACE_WEIGHT * (pace - self._pace)
             self._busy_until = 0.0
 
     def _take(self) -> list[_Job]:

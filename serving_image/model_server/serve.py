@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import uvicorn
 import uvloop
 
-from model_server import direct, emf, metrics, protocol, tracing
+from model_server import closing, direct, emf, metrics, protocol, tracing
 from model_server import model as models
 from model_server.app import App
 from model_server.capture import Capture
@@ -124,6 +124,14 @@ class Process(uvicorn.Server):
                 await task
         if self._app.serving is not None:
             self._app.serving.close()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, answer who is connected, then let uvicorn wait for what still runs."""
+        if not self.force_exit:
+            if self._worker is None or self._shared.stopping:
+                await closing.stop_accepting(self._sock)
+            await closing.last_call(self.server_state.connections)  # pyright: ignore[reportArgumentType] # it looks at none
+        await super().shutdown(sockets)
 
     async def _wait_for_turn(self, worker: Worker) -> None:
         """Listen only once requests can be answered; the first process of all listens at once, for liveness."""

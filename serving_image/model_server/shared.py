@@ -1,5 +1,5 @@
-"""What the processes of one server share: the canary's share and whether the first of them was ready. A small file in
-memory that each maps; a process of its own has it in private memory.
+"""What the processes of one server share: the canary's share, whether the first of them was ready, and whether all are
+on their way out. A small file in memory that each maps; a process of its own has it in private memory.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 
 _SHARE = struct.Struct("<d")
 _READY_AT = _SHARE.size
+_STOPPING_AT = _READY_AT + 1
 _SIZE = mmap.PAGESIZE
 FILE = "shared"
 
@@ -45,3 +46,11 @@ class SharedState:
 
     def set_ready(self) -> None:
         self._memory[_READY_AT] = 1
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the whole server stops, not one process of it alone."""
+        return self._memory[_STOPPING_AT] == 1
+
+    def set_stopping(self) -> None:
+        self._memory[_STOPPING_AT] = 1

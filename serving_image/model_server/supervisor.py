@@ -116,6 +116,7 @@ class _Supervisor:
 
     def _end(self) -> None:
         """SIGTERM to all, then SIGKILL to those that do not end in time."""
+        self._shared.set_stopping()
         running = [slot.process for slot in self._slots if slot.process is not None]
         for process in running:
             process.terminate()
