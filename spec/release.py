@@ -138,6 +138,9 @@ def resolve(models_dir: Path, reference: str | ReleaseReference) -> Release:
     Raises ReleaseError, which lists the releases there are.
     """
     wanted = parse_reference(reference) if isinstance(reference, str) else reference
+    # The link is read before the folder: a release that is written meanwhile is then among those found.
+    link = models_dir / wanted.model / LATEST
+    target = str(link.readlink()) if wanted.version is None and link.is_symlink() else None
     known = versions(models_dir, wanted.model)
     if not known:
         others = models(models_dir)
@@ -146,7 +149,7 @@ def resolve(models_dir: Path, reference: str | ReleaseReference) -> Release:
             f"release {wanted} does not exist: {models_dir} has no release of {wanted.model!r}; {there}. "
             "Train it (`make train`), fetch it (`python -m training fetch`) or name another"
         )
-    version = wanted.version or _latest(models_dir / wanted.model, known)
+    version = wanted.version or _latest(link, target, known)
     if version not in known:
         there = ", ".join(f"{wanted.model}@{number}" for number in known)
         raise ReleaseError(
@@ -156,11 +159,9 @@ def resolve(models_dir: Path, reference: str | ReleaseReference) -> Release:
     return Release(wanted.model, version, models_dir / wanted.model / version_folder(version))
 
 
-def _latest(folder: Path, known: list[int]) -> int:
-    link = folder / LATEST
-    if not link.is_symlink():  # a copy of the folder may have lost it; the rule says where it would point
+def _latest(link: Path, target: str | None, known: list[int]) -> int:
+    if target is None:  # a copy of the folder may have lost the link; the rule says where it would point
         return known[-1]
-    target = str(link.readlink())
     match = _VERSION_FOLDER.fullmatch(target)
     if match is None or int(match[1]) not in known:
         raise ReleaseError(
