@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Mapping
 
 from model_server import configs, logs, tracing
@@ -47,6 +48,7 @@ class EmbeddedApp:
         shared = SharedState(None)
         shared.percent = self._settings.canary_percent
         self._split = Split(shared, self._settings.sticky_header)
+        self._since = time.time()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,4 +65,5 @@ class EmbeddedApp:
             Runner(model, self._app.metrics, max_queue=settings.max_queue, max_wait=settings.max_wait),
             Drift(model, self._configs.metrics.drift, None, 0, 1),
             [(contracts.VERSION_HEADER.encode(), model.version.encode())],
+            self._since,
         )
