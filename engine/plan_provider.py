@@ -14,10 +14,13 @@ from engine.resource import Resource
 from engine.standin import replacement
 from engine.standin.cloud import CloudObject, FakeCloud
 from engine.standin.invokes import InvokeError, invoke
-from engine.standin.naming import FILLED, get, put
+from engine.standin.naming import FILLED, get, made_up, put
+from engine.standin.objects import own_name
 from engine.standin.rules import PACKAGES, TypeRule, load
 from engine.standin.values import UNKNOWN
 
+#: Letters in place of the random end of a made-up name: of something new, and of what replaces something.
+_FIRST, _SECOND = "x", "y"
 #: Marks that providers leave in inputs for themselves.
 _MARKS = frozenset({FILLED, "__createBeforeDelete", "__internal"})
 #: What an API fills in and hands back, as far as a state shows it among the inputs: package → paths.
@@ -33,7 +36,10 @@ class PlanProvider(Provider):
         self.accept_resources = True
         self.supports_preview = True
         self._config: dict[str, Any] = {}
+        self._rules: dict[str, TypeRule] = {}
         self._nothing = _EmptyCloud()
+        #: What was there before, by URN: checked again without its old inputs, it is being replaced.
+        self._had: set[str] = set()
 
     def configure(self, inputs: Mapping[str, Any], resource: Resource) -> None:
         self._config = {key: value for key, value in inputs.items() if not wire.has_unknown(value)}
@@ -49,7 +55,11 @@ class PlanProvider(Provider):
 
     def check(self, urn: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
         """The inputs, with what the real provider had filled in before and would fill in again."""
-        return _kept(self._rule(urn), self.package, olds, news) if olds else dict(news)
+        rule = self._rule(urn)
+        if olds:
+            self._had.add(urn)
+            return self._named(rule, urn, _kept(rule, self.package, olds, news), _FIRST)
+        return self._named(rule, urn, dict(news), _SECOND if urn in self._had else _FIRST)
 
     def diff(
         self, old: Resource, news: Mapping[str, Any], ignore: list[str], urn: str, moved: Collection[str] = ()
@@ -101,7 +111,29 @@ class PlanProvider(Provider):
 
     def _rule(self, urn: str) -> TypeRule:
         token = wire.parse_urn(urn).type
-        return load(self.package).type_rule(token) if self.package in PACKAGES else TypeRule(token)
+        if token not in self._rules:
+            rule = load(self.package).type_rule(token) if self.package in PACKAGES else TypeRule(token, autoname=False)
+            self._rules[token] = replace(rule, name=own_name(rule)) if rule.autoname is not False else rule
+        return self._rules[token]
+
+    def _named(self, rule: TypeRule, urn: str, news: dict[str, Any], filler: str) -> dict[str, Any]:
+        """The inputs with the name that the real provider would make up, its random end filled with one letter."""
+        if rule.autoname is False or not rule.name or get(news, rule.name) is not None:
+            return news
+        options = rule.autoname if isinstance(rule.autoname, Mapping) else {}
+        given = get(news, f"{rule.name}Prefix")
+        if wire.has_unknown(given) or wire.has_secret(given):
+            return news
+        name = made_up(given if isinstance(given, str) else wire.parse_urn(urn).name, options, b"")
+        digits = int(options.get("random", 7))
+        if digits:
+            name = name[:-digits] + (filler if options.get("charset") != "numeric" else "0") * digits
+        if "." in rule.name:
+            head = rule.name.split(".")[0]
+            news[head] = {**(news.get(head) or {})}
+        put(news, rule.name, name)
+        news[FILLED] = sorted({*(news.get(FILLED) or []), rule.name})
+        return news
 
     def _name_stays(self, urn: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
         """Whether old and new would have one name given by the user: then they cannot both exist."""

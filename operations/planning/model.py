@@ -192,8 +192,8 @@ def _planned(step: Step, plan: Plan) -> Planned:
             one.path,
             one.kind,
             one.effect,
-            values.at(old.inputs if old else {}, one.path),
-            values.at(new.inputs if new else {}, one.path),
+            values.at(old, one.path),
+            values.at(new, one.path),
             one.reason,
             one.source,
         )
@@ -207,8 +207,8 @@ def _planned(step: Step, plan: Plan) -> Planned:
                 key,
                 step.detailed.get(key, "update").removesuffix("_replace"),
                 "replace" if key in replaces else "update",
-                values.at(old.inputs, key),
-                values.at(new.inputs, key),
+                values.at(old, key),
+                values.at(new, key),
             )
             for key in step.keys
         )
@@ -221,7 +221,7 @@ def _planned(step: Step, plan: Plan) -> Planned:
         replacement="yes" if step.op == "replace" else "no" if step.replacement_known else "unknown",
         because=_because(step),
         changes=changes,
-        inputs=values.inputs(resource.inputs),
+        inputs=values.inputs(resource),
         provider=_provider(resource, plan),
         depends={key: urns for key, urns in resource.property_dependencies.items() if urns},
         protect=resource.protect,
@@ -244,7 +244,7 @@ def _provider(resource: Resource, plan: Plan) -> dict[str, Any]:
     if package == wire.DYNAMIC:
         return {"package": package}
     found = plan.after.get(urn) or plan.before.get(urn)
-    config = values.inputs(found.inputs) if found else {}
+    config = values.inputs(found) if found else {}
     version = config.pop("version", "")
     return {"package": package, "name": wire.parse_urn(urn).name, "version": version, "config": config}
 

@@ -1,19 +1,19 @@
 """Values of a plan as plain JSON, and short enough to read.
 
-A secret is `{"$secret": true}`, a value that is known after the deployment only `{"$unknown": true}`, a file or an
-archive `{"$asset": <path, address or hash>}`. Nothing secret is in clear.
+A secret is `{"$secret": true}`, a value that is known after the deployment only `{"$unknown": [<URNs that it may come
+from>]}`, a file or an archive `{"$asset": <path, address or hash>}`. Nothing secret is in clear.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine import wire
+from engine.resource import Resource
 
 SECRET = {"$secret": True}
-UNKNOWN = {"$unknown": True}
 _ASSET = "c44067f5952c0a294b673a41bacd8c17"
 _ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 _SHORT = 60
@@ -27,32 +27,37 @@ _TELLING = (
 )  # fmt: skip
 
 
-def shown(value: Any) -> Any:
-    """A value as JSON."""
+def shown(value: Any, sources: Sequence[str] = ()) -> Any:
+    """A value as JSON. sources: URNs that what is unknown in it may come from."""
     if wire.is_secret(value):
         return dict(SECRET)
     if wire.is_unknown(value):
-        return dict(UNKNOWN)
+        return {"$unknown": list(sources)}
     if isinstance(value, dict):
         kind = value.get(wire.SIGNATURE)
         if kind in (_ASSET, _ARCHIVE):
             return {"$asset": value.get("path") or value.get("uri") or value.get("hash") or "made by the program"}
         if kind == wire.RESOURCE:
             return value.get("id") or value.get("urn")
-        return {key: shown(item) for key, item in value.items() if not key.startswith("__")}
+        return {key: shown(item, sources) for key, item in value.items() if not key.startswith("__")}
     if isinstance(value, list):
-        return [shown(item) for item in value]
+        return [shown(item, sources) for item in value]
     return value
 
 
-def inputs(values: Mapping[str, Any]) -> dict[str, Any]:
+def inputs(resource: Resource) -> dict[str, Any]:
     """The inputs of a resource as JSON, without what providers note for themselves."""
-    return {key: shown(value) for key, value in sorted(values.items()) if not key.startswith("__")}
+    sources = resource.property_dependencies
+    values = sorted(resource.inputs.items())
+    return {key: shown(value, sources.get(key, ())) for key, value in values if not key.startswith("__")}
 
 
-def at(values: Mapping[str, Any], path: str) -> Any:
-    """The value at a path as in `containers[0].image`, as JSON; None where there is none. Keys may hold dots."""
-    value: Any = values
+def at(resource: Resource | None, path: str) -> Any:
+    """The input at a path as in `containers[0].image`, as JSON; None where there is none. Keys may hold dots."""
+    if resource is None:
+        return None
+    value: Any = resource.inputs
+    sources = next((urns for key, urns in resource.property_dependencies.items() if _leads(key, path)), [])
     rest = path
     while rest:
         if wire.is_secret(value):
@@ -63,15 +68,19 @@ def at(values: Mapping[str, Any], path: str) -> Any:
                 return None
             value = value[int(number)]
         elif isinstance(value, Mapping):
-            fitting = [key for key in value if rest == key or rest.startswith((f"{key}.", f"{key}["))]
+            fitting = [key for key in value if _leads(key, rest)]
             if not fitting:
                 return None
             key = max(fitting, key=len)
             value, rest = value[key], rest[len(key) :]
         else:
-            return shown(value)
+            break  # what is inside of an unknown is unknown
         rest = rest.removeprefix(".")
-    return shown(value)
+    return shown(value, sources)
+
+
+def _leads(key: str, path: str) -> bool:
+    return path == key or path.startswith((f"{key}.", f"{key}["))
 
 
 def brief(value: Any) -> str:
@@ -80,7 +89,8 @@ def brief(value: Any) -> str:
         if set(value) == {"$secret"}:
             return "[secret]"
         if set(value) == {"$unknown"}:
-            return "[unknown]"
+            sources = sorted({wire.parse_urn(urn).name for urn in value["$unknown"]})
+            return f"[from {' and '.join(sources)}]" if 1 <= len(sources) <= 2 else "[unknown]"
         if set(value) == {"$asset"}:
             return f"[file {value['$asset']}]"
     text = value if isinstance(value, str) else json.dumps(_spoken(value), ensure_ascii=False)
