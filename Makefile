@@ -58,7 +58,7 @@ $(TEST_READY): tests/requirements.txt $(CLOUD_PARTS) $(FUNCTION_PARTS) $(IMAGE_P
 
 setup: $(TEST_READY) ## everything for working on the project
 
-up: $(UP_READY) ## train if needed, deploy the stack, print one real prediction (STACK=dev)
+up: $(UP_READY) $(if $(filter container,$(TARGET)),$(IMAGE_READY)) ## train if needed, deploy the stack, print one real prediction (TARGET=container: in the image)
 	@$(PY) -m operations up --stack $(STACK)
 
 down: $(UP_READY) ## remove everything the stack made
@@ -87,6 +87,9 @@ monitor: $(UP_READY) ## watch the local stack with Prometheus and Alertmanager, 
 
 image: $(IMAGE_READY) ## build the serving image (IMAGE_ARGS="--base … --push … --builder …")
 	@$(PY) -m operations image $(IMAGE_ARGS)
+
+functions: $(UP_READY) ## build the packages for AWS Lambda, Azure Functions and Google Cloud Functions
+	@$(PY) -m operations functions
 
 pulumi: $(UP_READY) ## install the Pulumi CLI into the working tree
 	@$(PY) -m operations install-cli
@@ -176,4 +179,4 @@ image-lock: | $(PY) ## renew the image's and the functions' locks from constrain
 	  $(LOCK_FOR_IMAGE) serving_image/requirements.txt serving_image/functions/$$part/requirements.txt -o serving_image/functions/$$part/requirements.lock
 	done
 
-.PHONY: help setup image image-lock up down preview refresh outputs plan rehearse monitor pulumi train env-tensorflow env-torch test check docs bench bench-peers picture format lock
+.PHONY: help setup image functions image-lock up down preview refresh outputs plan rehearse monitor pulumi train env-tensorflow env-torch test check docs bench bench-peers picture format lock

@@ -88,6 +88,14 @@ def image(
 
 
 @app.command()
+def functions() -> None:
+    """Build the packages for the function platforms into build/functions/."""
+    from operations.functions import build_and_tell
+
+    build_and_tell(WORKSPACE)
+
+
+@app.command()
 def install_cli() -> None:
     """Install the Pulumi CLI into the working tree, with Pulumi's own installer."""
     commands.install_cli(WORKSPACE)

@@ -29,6 +29,7 @@ def up(workspace: Workspace, stack: str) -> None:
     service = load_stack_service(workspace, stack)
     engine = _open(workspace, stack, service)
     release = _release(workspace, service)
+    _image(workspace, service)
     # A server that died since the last time is found and started again.
     engine.refresh()
     engine.up()
@@ -160,6 +161,21 @@ def _release(workspace: Workspace, service: ServiceSpec) -> releases.Release:
         raise OperationError(str(error)) from error
 
 
+def _image(workspace: Workspace, service: ServiceSpec) -> None:
+    """Build the image where a container of it is asked for and the tree has none, or one of other sources."""
+    if not (service.image.builds and any(where.target == "container" for where in service.deploy_to)):
+        return
+    from components.image import built
+
+    last = built.last_built(workspace.root)
+    if last is not None and last.sources == built.source_digest(workspace.root):
+        return
+    from operations.image_command import build_and_tell
+
+    console.print("the serving image is not built from this tree yet: building it …")
+    build_and_tell(workspace, base=last.base if last else None, push=None, builder=last.builder if last else None)
+
+
 def _show_prediction(workspace: Workspace, exports: Mapping[str, Any], release: releases.Release) -> None:
     from operations.prediction import first_prediction
 
@@ -170,6 +186,6 @@ def _show_prediction(workspace: Workspace, exports: Mapping[str, Any], release: 
     if not prediction.correct:
         raise OperationError(
             f"the service answered {prediction.label!r}; the release's own sample says {prediction.expected!r}. "
-            f"Its log is {exports['log_file']}"
+            f"Its log: {exports.get('log_file') or exports['log_command']}"
         )
     console.print(f"predicted {prediction.label!r}, which is right.", style="green")

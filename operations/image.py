@@ -6,18 +6,16 @@ needs no package index, only the base image.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from components.image.built import FOLDER, LOCAL_NAME, SOURCES, BuiltImage, source_digest, write_record
 from operations.errors import OperationError
 from operations.workspace import Workspace
 
@@ -25,35 +23,15 @@ from operations.workspace import Workspace
 DEFAULT_BASE = "docker.io/library/python:3.11-slim-bookworm"
 #: SageMaker and Lambda take this one only, without an index around it.
 PLATFORM = "linux/amd64"
-LOCAL_NAME = "cloud-ml-deployment/server"
 #: The builder that is made where the current one cannot write reproducible images.
 OWN_BUILDER = "cloud-ml-deployment"
 
-#: What was built last, beside it.
-RECORD = "image.json"
-#: Platforms of the wheels: those that glibc 2.28 and newer runs.
-_WHEEL_PLATFORMS = (
-    *(f"manylinux_2_{minor}_x86_64" for minor in (28, 27, 26, 24, 17, 12, 5)),
-    *(f"manylinux{year}_x86_64" for year in ("2014", "2010", "1")),
+#: Wheels for the image's Python and for glibc 2.28 and newer, whatever runs here.
+WHEEL_OPTIONS = (
+    *("--only-binary=:all:", "--python-version=3.11", "--implementation=cp"),
+    *(f"--platform=manylinux_2_{minor}_x86_64" for minor in (28, 27, 26, 24, 17, 12, 5)),
+    *(f"--platform=manylinux{year}_x86_64" for year in ("2014", "2010", "1")),
 )
-#: Folders that the image is made of, for the question whether they differ from the commit.
-_SOURCES = ("serving_image", "spec")
-
-
-@dataclass(frozen=True)
-class BuiltImage:
-    """archive: the image as `docker load` reads it. digest: of its manifest, what registries know it by. id: of its
-    configuration, what a container engine knows it by. sources: hash over what it is made of. builder: None where none
-    was named.
-    """
-
-    archive: Path
-    digest: str
-    id: str
-    revision: str
-    base: str
-    sources: str
-    builder: str | None
 
 
 def build(
@@ -65,7 +43,7 @@ def build(
     takes the image too. Raises OperationError.
     """
     buildx = find_buildx(workspace)
-    folder = workspace.root / "build" / "image"
+    folder = workspace.root / FOLDER
     wheels = folder / "wheels"
     fetch_wheels(
         workspace, [workspace.root / "serving_image" / name for name in ("requirements.lock", "installer.lock")], wheels
@@ -103,29 +81,8 @@ def build(
         source_digest(workspace.root),
         builder,
     )
-    record = {**dataclasses.asdict(built), "archive": archive.name}
-    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+    write_record(workspace.root, built)
     return built
-
-
-def last_built(workspace: Workspace) -> BuiltImage | None:
-    """The image that was built last in this tree; None where there is none."""
-    folder = workspace.root / "build" / "image"
-    try:
-        record = json.loads((folder / RECORD).read_text())
-        return BuiltImage(**{**record, "archive": folder / record["archive"]})
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def source_digest(root: Path) -> str:
-    """One hash over what the image is made of in this tree."""
-    digest = hashlib.sha256()
-    for path in sorted(path for folder in _SOURCES for path in (root / folder).rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(root)}\0".encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def fetch_wheels(workspace: Workspace, locks: Sequence[Path], folder: Path) -> None:
@@ -139,15 +96,14 @@ def fetch_wheels(workspace: Workspace, locks: Sequence[Path], folder: Path) -> N
     for lock in locks:
         command = [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
-            *("--no-deps", "--only-binary=:all:", "--require-hashes", "--python-version=3.11", "--implementation=cp"),
-            *(f"--platform={platform}" for platform in _WHEEL_PLATFORMS),
+            *("--no-deps", "--require-hashes", *WHEEL_OPTIONS),
             # What is there already is taken from there, once its hash is right.
             *(f"--find-links={folder}", f"--dest={fresh}", f"--requirement={lock}"),
         ]
         done = subprocess.run(command, cwd=workspace.root, capture_output=True, text=True, check=False)
         if done.returncode:
             raise OperationError(
-                f"the packages of {lock.relative_to(workspace.root)} could not be fetched: {_last_lines(done.stderr)}\n"
+                f"the packages of {lock.relative_to(workspace.root)} could not be fetched: {last_lines(done.stderr)}\n"
                 "Check the way to the package index; where a hash is wrong, somebody changed a package or the lock."
             )
     shutil.rmtree(folder)
@@ -169,7 +125,7 @@ def source_version(root: Path) -> tuple[str, int]:
                 f"since 1970 that it shall carry (it is {given!r})"
             ) from None
         return "unknown", int(given)
-    dirty = "-dirty" if _git(root, "status", "--porcelain", "--", *_SOURCES).strip() else ""
+    dirty = "-dirty" if _git(root, "status", "--porcelain", "--", *SOURCES).strip() else ""
     return commit + dirty, int(os.environ.get("SOURCE_DATE_EPOCH") or seconds)
 
 
@@ -210,7 +166,7 @@ def _builder(buildx: Sequence[str]) -> str:
         done = subprocess.run(create, capture_output=True, text=True, check=False)
         if done.returncode:
             raise OperationError(
-                f"no builder could be made: {_last_lines(done.stderr)}\nStart Docker, or name a builder with --builder."
+                f"no builder could be made: {last_lines(done.stderr)}\nStart Docker, or name a builder with --builder."
             )
     return OWN_BUILDER
 
@@ -239,7 +195,7 @@ def _run(command: Sequence[str], failure: str, env: Mapping[str, str] | None = N
     done = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True, env=env)
     if done.returncode == 0:
         return
-    said = _last_lines(done.stderr)
+    said = last_lines(done.stderr)
     hint = ""
     if base and base in done.stderr and ("not found" in said or "failed to resolve" in said or "no match" in said):
         hint = f"\nThe base image {base} could not be had for {PLATFORM}: name another with --base."
@@ -250,5 +206,6 @@ def _git(root: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout
 
 
-def _last_lines(text: str, lines: int = 6) -> str:
+def last_lines(text: str, lines: int = 6) -> str:
+    """The end of what a program said, where the reason stands."""
     return "\n".join(text.strip().splitlines()[-lines:])

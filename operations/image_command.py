@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from components.image.built import BuiltImage
 from operations import image, image_contents
 from operations.workspace import Workspace
 
@@ -14,9 +15,7 @@ console = Console(soft_wrap=True, highlight=False)
 MOST_PACKAGES = 230 << 20
 
 
-def build_and_tell(
-    workspace: Workspace, *, base: str | None, push: str | None, builder: str | None
-) -> image.BuiltImage:
+def build_and_tell(workspace: Workspace, *, base: str | None, push: str | None, builder: str | None) -> BuiltImage:
     """Build, write the lists, load into the container engine, and say what came out. Raises OperationError."""
     built = image.build(workspace, base=base or image.DEFAULT_BASE, builder=builder, push=push)
     contents = image_contents.read(built.archive)

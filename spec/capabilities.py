@@ -76,6 +76,7 @@ EVERYWHERE: dict[str, Cell] = {
 
 _NO_LIMIT = "a plain process takes what the machine has; nothing limits it"
 _ONE_PROCESS = "the target is one process"
+_ONE_CONTAINER = "the target is one container"
 _MONITOR = "`make monitor`"
 _OWN_MACHINE = "the target is this machine"
 
@@ -133,6 +134,62 @@ COLUMNS["local", "process"] = Column(
         "notify.emails": Rejected("no mail server is set up on this machine; a webhook is called"),
         "notify.webhooks": Mapped(f"{_MONITOR} runs an Alertmanager that calls each for every alarm"),
         "budget": Rejected("a process on this machine costs nothing"),
+        "runtime": Mapped("this project's own server", ("onnx",), "these runtimes need a Kubernetes target"),
+    }
+)
+
+COLUMNS["local", "container"] = Column(
+    {
+        **EVERYWHERE,
+        "tags": Rejected("a container on this machine carries no tags of the user's"),
+        "protect": Mapped(
+            "nothing to keep: the store holds copies of releases", (False,), "the store holds only copies of releases"
+        ),
+        "deploy_to[].region": Rejected(_OWN_MACHINE),
+        "deploy_to[].port": Mapped("the container's port on the loopback address"),
+        "deploy_to[].instance_type": Rejected(_OWN_MACHINE),
+        "deploy_to[].network": Rejected("the container is reached on the loopback address only"),
+        "deploy_to[].cluster": Rejected("the target is a container, no cluster"),
+        "canary": Rejected("the container is given one release"),
+        "image": Mapped("the image that `make image` built from this tree, or one that is pulled by its digest"),
+        "resources.cpu": Mapped("the container's CPU limit"),
+        "resources.memory_gib": Mapped("the container's memory limit, without swap"),
+        "scaling.scale_to_zero": Mapped("the container always runs", (False,), _ONE_CONTAINER),
+        "scaling.min": Mapped("one container", (1,), _ONE_CONTAINER),
+        "scaling.max": Mapped("one container", (1,), _ONE_CONTAINER),
+        "scaling.metric": Rejected(_ONE_CONTAINER),
+        "scaling.target": Rejected(_ONE_CONTAINER),
+        "scaling.schedule": Rejected(_ONE_CONTAINER),
+        "rollout.strategy": Mapped(
+            "the container is replaced", ("all_at_once",), "one container has no traffic to shift"
+        ),
+        "rollout.step_percent": Rejected("one container has no traffic to shift"),
+        "rollout.bake_minutes": Rejected("one container has no traffic to shift"),
+        "rollout.rollback_on_alarm": Mapped("no rollback", (False,), "nothing rolls a container back"),
+        "slo": Mapped(f"{_MONITOR} evaluates rules made from it"),
+        "slo.latency_ms": Mapped(
+            f"{_MONITOR} evaluates rules made from it",
+            tuple(bound * 1000 for bound in LATENCY_BUCKETS),
+            "the server counts fast requests at these bounds of its histogram only",
+        ),
+        "access.visibility": Mapped(
+            "published on the loopback address only",
+            ("private",),
+            "the server has no TLS, so it is published on the loopback address only",
+        ),
+        "access.auth": Mapped(
+            "no authentication on the loopback address", ("none",), "the server on this machine cannot check who calls"
+        ),
+        "access.principals": Rejected("there is no cloud whose identities could be checked"),
+        "access.domain": Rejected("the container is reached on the loopback address only"),
+        "capture": Rejected("the container can write nothing but temporary files"),
+        "logging": Rejected("the container engine keeps the log, which ends with the container"),
+        "encryption.customer_managed_key": Mapped(
+            "files as they are", (False,), "there is no key service on this machine"
+        ),
+        "notify.emails": Rejected("no mail server is set up on this machine; a webhook is called"),
+        "notify.webhooks": Mapped(f"{_MONITOR} runs an Alertmanager that calls each for every alarm"),
+        "budget": Rejected("a container on this machine costs nothing"),
         "runtime": Mapped("this project's own server", ("onnx",), "these runtimes need a Kubernetes target"),
     }
 )

@@ -1,4 +1,4 @@
-"""The service on this machine: release store, then server process."""
+"""The service on this machine: release store, then server process or container."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi
 
+from components.image import built
 from components.local.service import ModelService, ModelServiceArgs, port_problem, run_folder
 from components.local.store import ModelStore, ModelStoreArgs
 from spec import contracts
@@ -18,18 +19,19 @@ from spec.service import DeployTo, ServiceSpec
 def deploy(spec: ServiceSpec, where: DeployTo) -> dict[str, Any]:
     """Create the local service; returns what the stack exports for it."""
     root = Path(pulumi.get_root_directory())
-    local = root / ".local"
     try:
         release = releases.resolve(root / "models", spec.release)
         releases.verify(release.path)
     except releases.ReleaseError as error:
         raise pulumi.RunError(f"service.release is {spec.release!r}: {error}") from None
+    if where.target == "container":
+        return _container(spec, where, root, release)
     # Before the first resource: a port that somebody else holds must not leave half a service behind.
-    run = local / "run" / pulumi.get_stack()
+    run = root / ".local" / "run" / pulumi.get_stack()
     if problem := port_problem(where.port, run_folder(run, spec.name, where.port)):
         raise pulumi.RunError(problem)
-    store = ModelStore(f"{spec.name}-store", ModelStoreArgs(release=release, folder=local / "store"))
-    alerts = local / "monitor" / pulumi.get_stack() / ALERTMANAGER_URL_FILE  # `make monitor` makes it, later
+    store = _store(spec, root, release)
+    alerts = root / ".local" / "monitor" / pulumi.get_stack() / ALERTMANAGER_URL_FILE  # `make monitor` makes it, later
     service = ModelService(
         spec.name,
         ModelServiceArgs(
@@ -48,3 +50,59 @@ def deploy(spec: ServiceSpec, where: DeployTo) -> dict[str, Any]:
         "digest": store.digest,
         "log_file": service.log_file,
     }
+
+
+def _container(spec: ServiceSpec, where: DeployTo, root: Path, release: releases.Release) -> dict[str, Any]:
+    """The service as a container of the image."""
+    from components.local import container_service as service
+
+    image, archive = _image(spec, root)
+    stack = pulumi.get_stack()
+    problem = service.memory_problem(spec.resources.memory_gib, release.path) or service.problem(
+        stack, root, spec.name, where.port
+    )
+    if problem:
+        raise pulumi.RunError(problem)
+    store = _store(spec, root, release)
+    made = service.ContainerService(
+        spec.name,
+        service.ContainerServiceArgs(
+            image=image,
+            archive=archive,
+            model_uri=store.uri,
+            model=release.model,
+            port=where.port,
+            stack=stack,
+            root=root,
+            cpu=spec.resources.cpu,
+            memory_gib=spec.resources.memory_gib,
+        ),
+    )
+    return {
+        "url": made.url,
+        "invoke": made.invoke,
+        "release": store.reference,
+        "digest": store.digest,
+        "image": image,
+        "log_command": made.container.apply(lambda name: f"docker logs {name}"),
+    }
+
+
+def _image(spec: ServiceSpec, root: Path) -> tuple[str, Path | None]:
+    """What the container engine shall run, and the archive that holds it where this tree built it."""
+    if spec.image.ref is not None:
+        return spec.image.ref, None
+    found = built.last_built(root)
+    if found is None or found.sources != built.source_digest(root):
+        what = "none was built in this tree" if found is None else "the tree is not what its last image was built from"
+        raise pulumi.RunError(
+            f"service.image.build is true, and {what}: run `make image`, or give one built elsewhere with "
+            "image.ref: …@sha256:…"
+        )
+    return found.id, found.archive
+
+
+def _store(spec: ServiceSpec, root: Path, release: releases.Release) -> ModelStore:
+    """Each stack has copies of its own: what one removes must not be what another serves."""
+    folder = root / ".local" / "store" / pulumi.get_stack()
+    return ModelStore(f"{spec.name}-store", ModelStoreArgs(release=release, folder=folder))

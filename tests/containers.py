@@ -28,6 +28,7 @@ from typing import Any
 import httpx
 import pytest
 
+from components.image.built import BuiltImage
 from operations import image as images
 from operations.workspace import Workspace
 from tests.real_parts import ROOT, find, need
@@ -254,7 +255,7 @@ def make_base(archive: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def server_image(engine: Engine, registry: str, builder: Builder, base: str) -> images.BuiltImage:
+def server_image(engine: Engine, registry: str, builder: Builder, base: str) -> BuiltImage:
     """The serving image of this tree, built for real, in the registry as `server` and loaded into the engine."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**builder.environment, **engine.environment}.items():

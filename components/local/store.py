@@ -131,7 +131,10 @@ def _copy(source: Path, destination: Path, digest: str) -> None:
                 f"release {source}: its metadata has sha256 {found}, planned was {digest}; "
                 "it was changed while it was copied: run the command again"
             )
+        # A container's server is another user than whoever ran this, with whatever umask.
         staging.chmod(0o755)
+        for path in staging.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
         if destination.exists():
             shutil.rmtree(destination)
         staging.rename(destination)

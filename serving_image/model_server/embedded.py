@@ -52,6 +52,9 @@ class EmbeddedApp:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":  # Azure's adapter waits for the answer
+            await _lifespan(receive, send)
+            return
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # the first request; or a test's next loop
             self._app.serve(Serving(self.model, self._canary, self._split, self._served))
@@ -67,3 +70,12 @@ class EmbeddedApp:
             [(contracts.VERSION_HEADER.encode(), model.version.encode())],
             self._since,
         )
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """There is nothing left to start or to stop."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
