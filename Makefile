@@ -18,8 +18,10 @@ CLOUD_PARTS := $(wildcard components/*/requirements.txt)
 # What a function's package holds besides the server; the tests run the platforms' own code.
 FUNCTION_PARTS := $(wildcard serving_image/functions/*/requirements.txt)
 IMAGE_PARTS := operations/requirements-image.txt
+SCHEMA_PARTS := operations/requirements-schema.txt
 UP_READY   := $(VENV)/.up-ready
 IMAGE_READY := $(VENV)/.image-ready
+SCHEMA_READY := $(VENV)/.schema-ready
 CLOUD_READY := $(VENV)/.cloud-ready
 TEST_READY := $(VENV)/.test-ready
 
@@ -51,10 +53,15 @@ $(CLOUD_READY): $(CLOUD_PARTS) $(UP_READY)
 	$(call install,$(addprefix -r ,$(PARTS) $(CLOUD_PARTS)))
 	touch $@
 
-$(TEST_READY): tests/requirements.txt $(CLOUD_PARTS) $(FUNCTION_PARTS) $(IMAGE_PARTS) $(UP_READY)
+$(SCHEMA_READY): $(SCHEMA_PARTS) $(CLOUD_READY)
+	@echo "installing what the vendors publish into $(VENV) …"
+	$(call install,$(addprefix -r ,$(PARTS) $(CLOUD_PARTS) $(SCHEMA_PARTS)))
+	touch $@
+
+$(TEST_READY): tests/requirements.txt $(CLOUD_PARTS) $(FUNCTION_PARTS) $(IMAGE_PARTS) $(SCHEMA_PARTS) $(UP_READY)
 	@echo "installing what the tests need into $(VENV) …"
-	$(call install,$(addprefix -r ,$(PARTS) $(CLOUD_PARTS) $(FUNCTION_PARTS) $(IMAGE_PARTS) tests/requirements.txt))
-	touch $(CLOUD_READY) $@
+	$(call install,$(addprefix -r ,$(PARTS) $(CLOUD_PARTS) $(FUNCTION_PARTS) $(IMAGE_PARTS) $(SCHEMA_PARTS) tests/requirements.txt))
+	touch $(CLOUD_READY) $(SCHEMA_READY) $@
 
 setup: $(TEST_READY) ## everything for working on the project
 

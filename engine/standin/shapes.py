@@ -102,6 +102,12 @@ def _class_text(text: str, name: str) -> str:
 
 
 def _source(token: str) -> tuple[str, str] | None:
+    file = source_file(token)
+    return (file.read_text(), token.split(":")[2]) if file else None
+
+
+def source_file(token: str) -> Path | None:
+    """The SDK's file that describes a resource type, None where no SDK in this environment has it."""
     try:
         package, module, name = token.split(":")
     except ValueError:
@@ -116,7 +122,7 @@ def _source(token: str) -> tuple[str, str] | None:
         for candidate in (where, where.with_name(where.name + "_")):
             found = _files(candidate).get(_squeezed(name))
             if found is not None:
-                return found.read_text(), name
+                return found
     return None
 
 

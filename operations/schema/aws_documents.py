@@ -1,0 +1,150 @@
+"""JSON documents in inputs of AWS types, and rules across several inputs of one."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from operations.schema import json_schemas
+from operations.schema.aws import schemas
+from operations.schema.findings import Finding, Record, shown
+from operations.schema.models import Model, table
+from operations.schema.translate import parsed_document
+from operations.schema.values import Branch, Placed, Row, plain, steps
+
+#: parliament's opinions, as against errors: a key policy must name "*", for instance.
+_OPINIONS = frozenset(
+    {
+        "CREDENTIALS_EXPOSURE",
+        "NO_VERSION",
+        "PERMISSIONS_MANAGEMENT_ACTIONS",
+        "PRIVILEGE_ESCALATION",
+        "RESOURCE_STAR",
+        "SENSITIVE_ACCESS",
+        "SINGLE_VALUE_CONDITION_TOO_PERMISSIVE",
+    }
+)
+_REGION = "us-east-1"
+
+
+def documents(record: Record) -> Iterator[Finding]:
+    """Findings in the policies, dashboards and other documents of one resource."""
+    for path, kind in table("aws").row(record.token).documents.items():
+        value = record.inputs.get(path)
+        if not isinstance(value, str):
+            continue
+        parsed = parsed_document(value)
+        if parsed is None:
+            yield _finding(record, path, "type", "must be a JSON document", "AWS", value)
+            continue
+        yield from _READERS[kind](record, path, parsed)
+
+
+def _finding(record: Record, path: str, rule: str, message: str, source: str, value: Any = "") -> Finding:
+    return Finding(record.token, record.name, path, shown(value) if value != "" else "", rule, message, source)
+
+
+def _schema(record: Record, path: str, document: Any, schema: Any, source: str, shared: str = "") -> Iterator[Finding]:
+    for where, rule, message in json_schemas.errors(schema, document, shared=shared):
+        yield _finding(record, _joined(path, where), rule, message, source)
+
+
+def _joined(path: str, where: list[Any]) -> str:
+    return path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
+
+
+def _iam(name: str, *, analysed: bool) -> Callable[[Record, str, Any], Iterator[Finding]]:
+    def read(record: Record, path: str, document: Any) -> Iterator[Finding]:
+        folder = schemas() / "other" / "iam"
+        schema = json_schemas.from_file(folder / f"policy_{name}.json")
+        source = f"cfn-lint's schema of {name} policies"
+        found = list(_schema(record, path, document, schema, source, str(folder)))
+        yield from found
+        if not found:
+            yield from _parliament(record, path, document, with_resource=analysed)
+
+    return read
+
+
+def _parliament(record: Record, path: str, document: Mapping[str, Any], *, with_resource: bool) -> Iterator[Finding]:
+    analyse = _parliament_analyser()
+    if not with_resource:  # a trust policy's resource is the role itself
+        statements = document["Statement"]
+        statements = statements if isinstance(statements, list) else [statements]
+        document = {**document, "Statement": [{"Resource": "*", **one} for one in statements]}
+    for found in analyse(json.dumps(document)).findings:
+        if found.issue in _OPINIONS or (not with_resource and found.issue == "RESOURCE_MISMATCH"):
+            continue
+        yield _finding(record, path, "document", f"{found.issue}: {str(found.detail)[:160]}", "parliament")
+
+
+@functools.cache
+def _parliament_analyser() -> Callable[[str], Any]:
+    logging.getLogger("parliament").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it leaves its configuration file open
+        return importlib.import_module("parliament").analyze_policy_string
+
+
+def _ours(name: str) -> Callable[[Record, str, Any], Iterator[Finding]]:
+    def read(record: Record, path: str, document: Any) -> Iterator[Finding]:
+        yield from _schema(record, path, document, json_schemas.own(name), f"our schema of {name}")
+
+    return read
+
+
+_READERS: dict[str, Callable[[Record, str, Any], Iterator[Finding]]] = {
+    "identity": _iam("identity", analysed=True),
+    "resource": _iam("resource", analysed=True),
+    "ecr": _iam("resource_ecr", analysed=False),
+    "trust": _iam("trust", analysed=False),
+    "ecr-lifecycle": _ours("ecr-lifecycle"),
+    "cloudwatch-dashboard": _ours("cloudwatch-dashboard"),
+}
+
+
+def together(record: Record, model: Model, placed: Placed) -> Iterator[Finding]:
+    """Rules across inputs that cfn-lint holds for a CloudFormation type, from its own files."""
+    if model.key != "cfn":
+        return
+    values = plain(placed)
+    for entry in table("aws").together.get(model.source.split()[-1], ()):
+        file, _, pointer = entry.partition("#")
+        schema = json_schemas.from_file(schemas() / "extensions" / f"{file}.json")
+        schema = schema.get(_REGION, schema)
+        for where, value in _at(values, [part for part in pointer.split("/") if part]):
+            for below, rule, message in json_schemas.errors(schema, value):
+                path = origin(placed, [*where, *below])
+                yield _finding(record, path, rule, message, f"cfn-lint {file.split('/')[-1]}")
+
+
+def _at(value: Any, parts: list[str]) -> Iterator[tuple[list[Any], Any]]:
+    if not parts:
+        yield [], value
+    elif parts[0] == "*" and isinstance(value, list):
+        for number, item in enumerate(value):
+            for where, found in _at(item, parts[1:]):
+                yield [number, *where], found
+    elif isinstance(value, Mapping) and parts[0] in value:
+        for where, found in _at(value[parts[0]], parts[1:]):
+            yield [parts[0], *where], found
+
+
+def origin(placed: Placed, where: list[Any]) -> str:
+    """The input's path for a path in the vendor's form."""
+    for part in where:
+        if isinstance(placed, Branch) and part in placed.children:
+            placed = placed.children[part]
+        elif isinstance(placed, Row) and isinstance(part, int) and part < len(placed.items):
+            placed = placed.items[part]
+        else:
+            break
+    return placed.path
+
+
+__all__ = ["documents", "origin", "steps", "together"]
