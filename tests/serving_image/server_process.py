@@ -85,12 +85,12 @@ class ServerProcess:
 
     def stop(self, seconds: float = 30) -> int:
         """SIGTERM, then the exit code."""
+        self.client.close()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.wait(seconds)
         finally:
-            self.client.close()
             if self.process.poll() is None:
                 self.process.kill()
                 self.process.wait()
