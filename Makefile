@@ -135,6 +135,7 @@ check: $(TEST_READY) ## lint, format and types
 docs: $(UP_READY) ## write the generated pages anew
 	@$(PY) -m spec.reference > docs/service.md
 	$(PY) -m spec.capabilities > docs/capabilities.md
+	$(PY) -m spec.contracts_page > docs/contracts.md
 	$(PY) -m spec.metrics_page > docs/metrics.md
 
 # Each peer has an environment of its own; PEERS=none needs none of them.

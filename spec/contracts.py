@@ -22,6 +22,8 @@ PORT = "PORT"
 WORKERS = "WORKERS"
 LOG_LEVEL = "LOG_LEVEL"
 LOG_CONFIG = "LOG_CONFIG"
+LOG_FOLDER = "LOG_FOLDER"
+LOG_RETENTION_DAYS = "LOG_RETENTION_DAYS"
 METRICS_CONFIG = "METRICS_CONFIG"
 CANARY_URI = "CANARY_URI"
 CANARY_PERCENT = "CANARY_PERCENT"
@@ -29,6 +31,7 @@ CANARY_STICKY_HEADER = "CANARY_STICKY_HEADER"
 CAPTURE_URI = "CAPTURE_URI"
 CAPTURE_PERCENT = "CAPTURE_PERCENT"
 CAPTURE_MAX_MIB = "CAPTURE_MAX_MIB"
+CAPTURE_RETENTION_DAYS = "CAPTURE_RETENTION_DAYS"
 AUTH_TOKEN_FILE = "AUTH_TOKEN_FILE"  # noqa: S105 # the name of a variable that names a file
 ADMIN = "ADMIN"
 MAX_BODY_MIB = "MAX_BODY_MIB"
@@ -64,6 +67,11 @@ VERSION_HEADER = "x-model-version"
 REQUEST_ID_HEADER = "x-request-id"
 TIMEOUT_HEADER = "x-request-timeout-ms"
 BINARY_HEADER = "inference-header-content-length"
+#: The header that every stack with a canary sets as CANARY_STICKY_HEADER: one value of it, one release.
+STICKY_HEADER = "x-sticky-key"
+
+#: The newest file of LOG_FOLDER has this name too.
+LOG_LINK = "server.log"
 
 # Labels of a path that name a release by its role.
 STABLE_LABEL = "stable"
