@@ -15,11 +15,12 @@ from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import errors_pb2, plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import errors_pb2, plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from engine import wire
 from engine.errors import EngineError
 from engine.events import PropertyChange
+from engine.grpc_status import status_pb2
 from engine.resource import Resource
 
 #: State of a cloud may be megabytes; gRPC's own limit is four.

@@ -16,9 +16,9 @@ from pulumi.runtime.proto import (
     plugin_pb2,
     provider_pb2,
     provider_pb2_grpc,
-    status_pb2,
 )
 
+from engine.grpc_status import status_pb2
 from engine.standin import invokes, naming, shapes
 from engine.standin.cloud import FakeCloud
 from engine.standin.failures import Failures

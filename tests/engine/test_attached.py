@@ -3,16 +3,20 @@ failed creations, functions and secrets. The provider is a small real gRPC serve
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent import futures
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from google.protobuf import any_pb2, empty_pb2, struct_pb2
 from google.protobuf.json_format import MessageToDict
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from engine.grpc_status import status_pb2
 from tests.engine.drivers import Cli, Driver, Embedded, Workspace
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
@@ -233,3 +237,10 @@ def test_a_provider_that_does_not_listen_is_told(embedded: Embedded, workspace: 
     assert not refused.ok
     assert "cannot be reached" in refused.log
     assert not workspace.state_file.exists()
+
+
+def test_the_engine_lives_in_one_process_with_googles_libraries() -> None:
+    """Pulumi's SDK has a copy of a message of Google's; protobuf takes one of them only."""
+    modules = ("engine.session", "engine.standin.server", "google.cloud.storage", "google.api_core.exceptions")
+    for order in (modules, modules[::-1]):
+        subprocess.run([sys.executable, "-c", f"import {', '.join(order)}"], check=True, cwd=Path(__file__).parents[2])
