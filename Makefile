@@ -127,6 +127,9 @@ env-torch: .venv-torch/.ready ## the environment of the trainer torch
 test: $(TEST_READY) ## run the tests
 	@$(PY) -m pytest $(PYTEST_ARGS)
 
+proof: $(TEST_READY) ## run the tests that prove something and write what they proved to docs/proof.md
+	@$(PY) -m pytest --proof -m proof $(PYTEST_ARGS)
+
 check: $(TEST_READY) ## lint, format and types
 	@$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -187,4 +190,4 @@ image-lock: | $(PY) ## renew the image's and the functions' locks from constrain
 	  $(LOCK_FOR_IMAGE) serving_image/requirements.txt serving_image/functions/$$part/requirements.txt -o serving_image/functions/$$part/requirements.lock
 	done
 
-.PHONY: help setup image functions image-lock up down preview refresh outputs plan rehearse monitor pulumi train env-tensorflow env-torch test check docs bench bench-peers picture format lock
+.PHONY: help setup image functions image-lock up down preview refresh outputs plan rehearse monitor pulumi train env-tensorflow env-torch test proof check docs bench bench-peers picture format lock

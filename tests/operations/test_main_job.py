@@ -84,6 +84,7 @@ def server_pids(checkout: Checkout) -> list[int]:
     return found
 
 
+@pytest.mark.proof("Local process", "scikit-learn", "ONNX Runtime", level="runtime")
 def test_up_serves_a_right_prediction_and_prints_a_curl_that_works(checkout: Checkout):
     said = up(checkout)
     assert "which is right" in said
@@ -121,6 +122,7 @@ def test_another_port_moves_the_server(checkout: Checkout):
     assert outputs(checkout)["release"] == "digits@1"
 
 
+@pytest.mark.proof("Local process", level="runtime")
 def test_another_release_and_back(checkout: Checkout):
     up(checkout)
     for release in ("digits@2", "digits@1"):
@@ -151,6 +153,7 @@ def test_a_killed_server_is_seen_by_refresh_and_repaired_by_up(checkout: Checkou
     assert listener(port_of(checkout)) != pid
 
 
+@pytest.mark.proof("Local process", level="runtime")
 def test_down_leaves_no_process_no_port_and_no_store(checkout: Checkout):
     up(checkout)
     assert server_pids(checkout)

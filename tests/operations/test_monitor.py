@@ -156,6 +156,7 @@ def shown(url: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.proof("Prometheus", "Alertmanager", level="runtime")
 def test_an_alert_fires_under_errors_and_clears_after(
     checkout: Checkout, url: str, service: ServiceSpec, receiver: Receiver
 ) -> None:

@@ -190,6 +190,7 @@ def test_the_name_that_clients_use(digits: Digits, tmp_path: Path) -> None:
         assert server.client.get("/v2/models/digits").status_code == 404
 
 
+@pytest.mark.proof("FastAPI", level="runtime")
 def test_the_human_routes_need_nothing_from_outside(server: ServerProcess) -> None:
     page = server.client.get("/docs")
     assert "http://" not in page.text.replace(server.url, "")

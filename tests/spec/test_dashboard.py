@@ -138,6 +138,7 @@ def test_a_bad_file_is_answered_with_field_value_and_what_is_allowed(
     assert str(caught.value).startswith("dashboard_config.json has a problem:")
 
 
+@pytest.mark.proof("Prometheus", level="schema")
 def test_every_query_is_promql(tmp_path: Path) -> None:
     promtool = need("promtool", "Debian: prometheus")
     added = DashboardConfig.model_validate({"panels": [*BY_KEY, BATCH]})
@@ -169,6 +170,7 @@ def compile_against_grafanas_types(model: dict[str, Any], folder: Path) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.proof("Grafana", level="schema")
 def test_the_json_is_of_grafanas_published_type(tmp_path: Path) -> None:
     assert compile_against_grafanas_types(dashboard("digits", LOCAL, ALARMS), tmp_path) == ""
 

@@ -99,6 +99,7 @@ def run_rules(promtool: Path, tmp_path: Path) -> Callable[[dict[str, Any]], None
     return run
 
 
+@pytest.mark.proof("Prometheus", level="runtime")
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_alerts_fire_and_clear_when_the_reference_says(name: str, run_rules: Callable[..., None]) -> None:
     rows = counters(SCENARIOS[name])

@@ -27,7 +27,15 @@ def models(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session", params=list(STORES))
+#: Whose store an emulator plays.
+_SYSTEMS = {"s3": "Amazon S3", "az": "Azure Blob Storage", "gs": "Cloud Storage"}
+_PARAMETERS = [
+    pytest.param(name, marks=[pytest.mark.proof(_SYSTEMS[name], level="runtime")] if name in _SYSTEMS else [])
+    for name in STORES
+]
+
+
+@pytest.fixture(scope="session", params=_PARAMETERS)
 def running_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStore]:
     """Each kind of store in turn, as a process of its own."""
     with STORES[request.param](tmp_path_factory.mktemp(request.param)) as store:
