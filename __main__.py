@@ -14,5 +14,5 @@ except SpecError as error:
     # A user's mistake deserves its message, not a traceback.
     raise pulumi.RunError(str(error)) from None
 
-for where in service.deploy_to:
-    pulumi.export(where.name, stacks.deploy(service, where))
+for place, outputs in stacks.deploy(service).items():
+    pulumi.export(place, outputs)

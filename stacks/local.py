@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,20 @@ from components.image import built
 from components.local.service import ModelService, ModelServiceArgs, port_problem, run_folder
 from components.local.store import ModelStore, ModelStoreArgs
 from spec import contracts
-from spec import release as releases
 from spec.prometheus import ALERTMANAGER_URL_FILE
+from spec.release import Release
 from spec.service import DeployTo, ServiceSpec
+from stacks import local_release
 
 
-def deploy(spec: ServiceSpec, where: DeployTo) -> dict[str, Any]:
-    """Create the local service; returns what the stack exports for it."""
+def deploy(spec: ServiceSpec, places: Sequence[DeployTo]) -> dict[str, dict[str, Any]]:
+    """The service at every local place; returns what the stack exports, by place."""
+    return {where.name: _one(spec, where) for where in places}
+
+
+def _one(spec: ServiceSpec, where: DeployTo) -> dict[str, Any]:
     root = Path(pulumi.get_root_directory())
-    try:
-        release = releases.resolve(root / "models", spec.release)
-        releases.verify(release.path)
-    except releases.ReleaseError as error:
-        raise pulumi.RunError(f"service.release is {spec.release!r}: {error}") from None
+    release = local_release(spec.release)
     if where.target == "container":
         return _container(spec, where, root, release)
     # Before the first resource: a port that somebody else holds must not leave half a service behind.
@@ -52,7 +54,7 @@ def deploy(spec: ServiceSpec, where: DeployTo) -> dict[str, Any]:
     }
 
 
-def _container(spec: ServiceSpec, where: DeployTo, root: Path, release: releases.Release) -> dict[str, Any]:
+def _container(spec: ServiceSpec, where: DeployTo, root: Path, release: Release) -> dict[str, Any]:
     """The service as a container of the image."""
     from components.local import container_service as service
 
@@ -102,7 +104,7 @@ def _image(spec: ServiceSpec, root: Path) -> tuple[str, Path | None]:
     return found.id, found.archive
 
 
-def _store(spec: ServiceSpec, root: Path, release: releases.Release) -> ModelStore:
+def _store(spec: ServiceSpec, root: Path, release: Release) -> ModelStore:
     """Each stack has copies of its own: what one removes must not be what another serves."""
     folder = root / ".local" / "store" / pulumi.get_stack()
     return ModelStore(f"{spec.name}-store", ModelStoreArgs(release=release, folder=folder))

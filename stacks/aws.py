@@ -1,0 +1,210 @@
+"""The service on AWS: per region key, storage, registry and network; per place role, target, monitoring."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from components.aws import sagemaker
+from components.aws.access import Callers, CallersArgs, PrincipalError, parse_principal
+from components.aws.account import Account
+from components.aws.grants import Grant
+from components.aws.identity import Permissions, PermissionsArgs, Role, RoleArgs
+from components.aws.instances import TooLargeError, smallest
+from components.aws.keys import EncryptionKey, KeyArgs
+from components.aws.network import Network, NetworkArgs
+from components.aws.registry import Registry, RegistryArgs
+from components.aws.storage import ReleaseArgs, ReleaseUpload, Storage, StorageArgs
+from spec import contracts
+from spec.errors import ROOT
+from spec.release import Release
+from spec.service import DeployTo, ServiceSpec
+from stacks import local_release
+
+#: SageMaker and Lambda take images from ECR only.
+ECR_IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/\S+@sha256:[0-9a-f]{64}")
+
+
+def deploy(spec: ServiceSpec, places: Sequence[DeployTo]) -> dict[str, dict[str, Any]]:
+    """The service at every place on AWS; returns what the stack exports, by place."""
+    release = local_release(spec.release)
+    canary = None if spec.canary is None else local_release(spec.canary.release, "canary.release")
+    for index, where in enumerate(spec.deploy_to):
+        if where in places:
+            _check(spec, where, index)
+    exports: dict[str, dict[str, Any]] = {}
+    for region, group in groupby(sorted(places, key=_region), key=_region):
+        here = list(group)
+        shared = _share(spec, region, here, release, canary)
+        for where in here:
+            exports[where.name] = _TARGETS[where.target](spec, where, shared)
+    return exports
+
+
+def _region(where: DeployTo) -> str:
+    return where.region or ""
+
+
+def _check(spec: ServiceSpec, where: DeployTo, index: int) -> None:
+    """What no field's own check sees. Raises pulumi.RunError before anything is registered."""
+    if where.instance_type is None:
+        try:
+            smallest(spec.resources.cpu, spec.resources.memory_gib)
+        except TooLargeError as error:
+            raise pulumi.RunError(f"{ROOT}.{error}") from None
+    elif not where.instance_type.startswith("ml."):
+        raise pulumi.RunError(
+            f"{ROOT}.deploy_to[{index}].instance_type is {where.instance_type!r}; allowed on target {where.target}: a "
+            "type of SageMaker's, such as ml.m5.large: correct it, or remove it for the smallest that holds resources"
+        )
+    for principal in spec.access.principals:
+        try:
+            parse_principal(principal)
+        except PrincipalError as error:
+            raise pulumi.RunError(f"{ROOT}.{error}") from None
+    if spec.image.ref is None:
+        raise pulumi.RunError(
+            f"{ROOT}.image is to be built; allowed here: image.ref: run `make image` with --push, and name the digest "
+            "that it prints"
+        )
+    if not ECR_IMAGE.fullmatch(spec.image.ref):
+        raise pulumi.RunError(
+            f"{ROOT}.image.ref is {spec.image.ref!r}; allowed on target {where.target}: an image in Amazon ECR, such "
+            "as 123456789012.dkr.ecr.eu-central-1.amazonaws.com/server@sha256:…: push it there first"
+        )
+    if spec.rollout.strategy != "all_at_once" and spec.scaling.min < 2:
+        raise pulumi.RunError(
+            f"{ROOT}.rollout.strategy is {spec.rollout.strategy!r} with scaling.min {spec.scaling.min}; allowed on "
+            f"target {where.target}: at least 2, since a step is at most half of the instances: raise scaling.min, or "
+            "set strategy: all_at_once"
+        )
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all places of a region use."""
+
+    account: Account
+    name: str
+    provider: aws.Provider
+    key: EncryptionKey | None
+    storage: Storage
+    registry: Registry
+    network: Network | None
+    releases: tuple[ReleaseUpload, ...]
+    roles: dict[str, Role]
+
+    @property
+    def key_arn(self) -> pulumi.Output[str] | None:
+        return None if self.key is None else self.key.arn
+
+
+def _share(
+    spec: ServiceSpec, region: str, places: Sequence[DeployTo], release: Release, canary: Release | None
+) -> _Shared:
+    name = f"{spec.name}-{region}"
+    tags = {"service": spec.name, "stack": pulumi.get_stack(), "managed-by": "pulumi", **spec.tags}
+    provider = aws.Provider(f"{name}-aws", region=region, default_tags=aws.ProviderDefaultTagsArgs(tags=tags))
+    top = pulumi.ResourceOptions(provider=provider)
+    account = Account.of(provider, region)
+    roles = {
+        where.target: Role(
+            f"{name}-{where.target}",
+            RoleArgs(
+                account,
+                _SERVICES[where.target],
+                f"Runs {spec.name} on {where.target}",
+                f"{where.target}:{region}:{{account}}:*",
+            ),
+            top,
+        )
+        for where in places
+    }
+    key = None
+    if spec.encryption.customer_managed_key:
+        users = {target.capitalize(): role.arn for target, role in roles.items()}
+        key = EncryptionKey(name, KeyArgs(account, f"Data of {spec.name}", users, protect=spec.protect), top)
+    key_arn = None if key is None else key.arn
+    capture_days = None if spec.capture is None else spec.capture.retention_days
+    storage = Storage(name, StorageArgs(account, key_arn, capture_days, spec.protect), top)
+    registry = Registry(name, RegistryArgs(key_arn, spec.protect), top)
+    existing = next((where.network for where in places if where.network is not None), None)
+    network = None
+    if existing is not None or spec.access.visibility == "private":
+        services = sorted({service for where in places for service in _ENDPOINTS[where.target]})
+        network = Network(name, NetworkArgs(account, existing, services, key_arn, spec.logging.retention_days), top)
+    uploads = tuple(
+        ReleaseUpload(name, ReleaseArgs(one, storage.releases, key_arn), top)
+        if index == 0
+        else ReleaseUpload(f"{name}-canary", ReleaseArgs(one, storage.releases, key_arn), top)
+        for index, one in enumerate(filter(None, (release, canary)))
+    )
+    return _Shared(account, name, provider, key, storage, registry, network, uploads, roles)
+
+
+def _sagemaker(spec: ServiceSpec, where: DeployTo, shared: _Shared) -> dict[str, Any]:
+    name = f"{shared.name}-sagemaker"
+    endpoint = f"{spec.name}-{pulumi.get_stack()}"
+    top = pulumi.ResourceOptions(provider=shared.provider)
+    role = shared.roles["sagemaker"]
+    share = spec.canary.percent if spec.canary is not None else 0
+    slots = zip((sagemaker.PRIMARY, sagemaker.CANARY), shared.releases, (100 - share, share), strict=False)
+    variants = [sagemaker.Variant(slot, upload.uri, percent) for slot, upload, percent in slots]
+    grants: list[Grant] = [
+        *(grant for upload in shared.releases for grant in upload.grants),
+        *shared.registry.grants,
+        *sagemaker.server_grants(shared.account, endpoint, network=shared.network, captures=shared.storage.captures),
+    ]
+    if shared.key is not None:
+        grants.append(shared.key.use())
+    allowed = Permissions(name, PermissionsArgs(role.name, grants), top)
+    service = sagemaker.SageMakerEndpoint(
+        name,
+        sagemaker.SageMakerArgs(
+            account=shared.account,
+            endpoint=endpoint,
+            variants=variants,
+            image=str(spec.image.ref),
+            environment={contracts.LOG_LEVEL: spec.logging.level},
+            role_arn=role.arn,
+            instance_type=where.instance_type or smallest(spec.resources.cpu, spec.resources.memory_gib).name,
+            scaling=spec.scaling,
+            rollout=spec.rollout,
+            log_days=spec.logging.retention_days,
+            key_arn=shared.key_arn,
+            network=shared.network,
+            capture=spec.capture,
+            captures=shared.storage.captures,
+        ),
+        pulumi.ResourceOptions(provider=shared.provider, depends_on=[allowed]),
+    )
+    inside = shared.network.endpoint_ids.get("sagemaker.runtime") if shared.network is not None else None
+    callers = Callers(
+        name,
+        CallersArgs(
+            service.grants,
+            spec.access.principals,
+            endpoint_id=inside if spec.access.visibility == "private" else None,
+        ),
+        top,
+    )
+    return {
+        "url": service.url,
+        "invoke": service.invoke,
+        "release": shared.releases[0].reference,
+        "digest": shared.releases[0].digest,
+        "invoke_policy": callers.policy_arn,
+        "image_registry": shared.registry.url,
+    }
+
+
+_SERVICES = {"sagemaker": "sagemaker.amazonaws.com"}
+#: Interface endpoints that a private network needs, by target.
+_ENDPOINTS = {"sagemaker": ("sagemaker.runtime",)}
+_TARGETS = {"sagemaker": _sagemaker}
