@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from pulumi.runtime.proto import resource_pb2_grpc
@@ -170,6 +171,7 @@ class Session:
             "folder": str(program if program.is_dir() else program.parent),
             # The CLI runs it under this relative name, and names of source files are part of pickled providers.
             "program": "." if program.is_dir() else program.name,
+            "lazy_sdk": str(Path(__file__).with_name("lazy_sdk.py")) if self._plan else "",
         }
 
     def _finish(self, run: Run, code: int) -> None:
