@@ -49,15 +49,18 @@ class OnnxModel:
     inputs, outputs: its schema. Raises TrainingError where the file is no graph that this project can serve.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, shown: str | None = None) -> None:
+        """shown: what errors call the file, where it is a copy of somebody's."""
+        what = shown or str(file)
         options = ort.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what fails is raised, and said once
         try:
             self._session = ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime has no common base for its errors
-            raise TrainingError(f"{file} cannot be loaded by ONNX Runtime {ort.__version__}: {error}") from None
-        self.inputs = tuple(_tensor(file, node) for node in self._session.get_inputs())
-        self.outputs = tuple(_tensor(file, node) for node in self._session.get_outputs())
+            first = str(error).strip().splitlines()[0]
+            raise TrainingError(f"{what} cannot be loaded by ONNX Runtime {ort.__version__}: {first}") from None
+        self.inputs = tuple(_tensor(what, node) for node in self._session.get_inputs())
+        self.outputs = tuple(_tensor(what, node) for node in self._session.get_outputs())
 
     def run(self, feeds: dict[str, Array]) -> dict[str, Array]:
         """Every output by its name."""
@@ -65,11 +68,11 @@ class OnnxModel:
         return {tensor.name: np.asarray(answer) for tensor, answer in zip(self.outputs, answers, strict=True)}
 
 
-def _tensor(file: Path, node: Any) -> Tensor:
+def _tensor(what: str, node: Any) -> Tensor:
     if node.type not in DTYPES:
         raise TrainingError(
-            f"{file}: {node.name!r} is {node.type}; allowed: {', '.join(DTYPES)}. "
-            "Export a classifier with zipmap off, so that its probabilities are a tensor"
+            f"{what}: {node.name!r} is {node.type}; allowed: {', '.join(DTYPES)}. "
+            "Export the model with tensors only (a classifier of scikit-learn: with zipmap off)"
         )
     shape = tuple(size if isinstance(size, int) and size >= 0 else None for size in node.shape or ())
     return Tensor(node.name, DTYPES[node.type], shape)

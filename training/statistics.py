@@ -61,8 +61,8 @@ def samples(
         "tolerance": {"absolute": tolerance},
         "samples": [
             {
-                "inputs": {name: array[row].tolist() for name, array in inputs.items()},
-                "outputs": {name: array[row].tolist() for name, array in outputs.items()},
+                "inputs": {name: array[row : row + 1].tolist()[0] for name, array in inputs.items()},
+                "outputs": {name: array[row : row + 1].tolist()[0] for name, array in outputs.items()},
             }
             for row in rows
         ],

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
 from spec import release as releases
 from spec.release import Release
@@ -21,6 +22,7 @@ from training.data.dataset import Array, Dataset
 from training.errors import TrainingError
 from training.onnx_model import OnnxModel, Tensor, largest_difference
 from training.preparation import Preparation
+from training.releases import adapting
 from training.releases.write import write, write_json
 from training.trainers import LABEL, PROBABILITIES, SEED
 
@@ -57,8 +59,17 @@ def import_onnx(
     prepared = Preparation.read(transforms) if transforms else None
     with tempfile.TemporaryDirectory(prefix="import-") as temporary:
         whole = Path(temporary) / releases.MODEL_FILE
-        _copy_in_one(file, whole)
-        graph = OnnxModel(whole)
+        loaded = adapting.load_whole(file)
+        named = adapting.without_maps(loaded)
+        changes = ["outputs that were lists of maps are tensors"] if named else []
+        onnx.save(loaded, str(whole))
+        graph = given = OnnxModel(whole, shown=str(file))
+        size = adapting.fixed_batch(loaded)
+        if size is not None:
+            adapting.open_batch(loaded)
+            onnx.save(loaded, str(whole))
+            graph = OnnxModel(whole, shown=str(file))
+            changes.append(f"the batch axis of {size} is one of any size")
         inputs = _completed(graph.inputs, (schema or {}).get("inputs"), "inputs")
         outputs = _completed(graph.outputs, (schema or {}).get("outputs"), "outputs")
         for tensor in (*inputs, *outputs):
@@ -69,9 +80,12 @@ def import_onnx(
                 )
         plan = prepared.plan(inputs, outputs) if prepared else None
         sent, origin = _rows(file, inputs, plan, data)
-        answers = _answers(file, graph, preparation.before(plan, sent))
+        feeds = preparation.before(plan, sent)
+        if size is not None:
+            adapting.prove_open_batch(file, given, graph, size, feeds)
+        answers = _answers(file, graph, feeds)
         metrics = _metrics(answers, data)
-        names = list(labels) if labels else _labels(outputs)
+        names = list(labels) if labels else named or _labels(outputs)
 
         def fill(folder: Path, _version: int) -> dict[str, Any]:
             (folder / releases.MODEL_FILE).write_bytes(whole.read_bytes())
@@ -95,6 +109,7 @@ def import_onnx(
                 if data is None
                 else {"source": data.source, "sha256": data.sha256, "rows": len(data.y), "held_out_rows": len(data.y)},
                 "imported_from": file.name,
+                **({"changed_at_import": changes} if changes else {}),
                 "code": provenance.code(),
                 "libraries": provenance.libraries(("onnx", "onnxruntime", "numpy")),
                 "created": provenance.now(),
@@ -149,21 +164,6 @@ def load_estimator(name: str) -> Any:
         ) from None
 
 
-def _copy_in_one(file: Path, whole: Path) -> None:
-    """The graph with its weights inside, even where they are in files of their own."""
-    import onnx
-
-    try:
-        graph: Any = onnx.load(str(file))
-        onnx.checker.check_model(graph)
-        onnx.save(graph, str(whole))
-    except FileNotFoundError:
-        raise TrainingError(f"{file} does not exist; name an ONNX file") from None
-    except Exception as error:  # protobuf's and onnx's errors share no base
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise TrainingError(f"{file} is no ONNX file that can be read whole: {first}") from None
-
-
 def _completed(tensors: Sequence[Tensor], given: object, kind: str) -> tuple[Tensor, ...]:
     """The graph's schema, its open sizes filled in from the given one."""
     if given is None:
@@ -207,12 +207,16 @@ def _rows(
     generator = np.random.default_rng(SEED)
     rows: dict[str, Array] = {}
     for tensor in wanted:
-        if None in tensor.shape[1:] or tensor.dtype == "str":
+        if None in tensor.shape[1:]:
             raise TrainingError(
-                f"{file}: rows for {tensor.name!r} ({tensor.dtype} {_shown(tensor)}) cannot be made up; "
-                "give rows with --data, or the missing sizes with --schema"
+                f"{file}: the graph leaves sizes of {tensor.name!r} open, {_shown(tensor)}; "
+                "give them with --schema, or rows with --data"
             )
         shape = (GENERATED_ROWS, *(size or 1 for size in tensor.shape[1:]))
+        if tensor.dtype == "str":
+            texts = [f"text {number}" for number in range(math.prod(shape))]
+            rows[tensor.name] = np.asarray(texts, dtype=object).reshape(shape)
+            continue
         dtype = np.dtype(tensor.dtype)
         rows[tensor.name] = (
             generator.standard_normal(shape).astype(dtype)
