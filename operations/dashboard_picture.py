@@ -1,6 +1,6 @@
 """The dashboard as a picture: the same panels and the same queries as Grafana's, read from a Prometheus that runs.
 
-`python -m operations draw-dashboard docs/dashboard.png` while `make monitor` runs.
+`python -m operations draw-dashboard docs/images/dashboard.png` while `make monitor` runs.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 COLUMNS = 3
 POINTS = 240
+#: Lines of a panel that have a name.
+MAX_NAMES = 6
 AXIS_LABELS: dict[PanelUnit, str] = {
     "requests_per_second": "requests/s",
     "ratio": "%",
@@ -101,7 +103,15 @@ def _draw_panel(axis: Axes, panel: Panel | AddedPanel, lines: Sequence[Line]) ->
     for line in lines:
         axis.plot([_local(at) for at in line.times], line.values, label=line.legend, linewidth=1.4)
     if lines:
-        axis.legend(fontsize=8, loc="best", frameon=False)
+        # Of many lines the highest have a name; a legend of all would cover them.
+        handles, names = axis.get_legend_handles_labels()
+        highest = sorted(range(len(lines)), key=lambda at: -(lines[at].values or [0.0])[-1])[:MAX_NAMES]
+        chosen = [at for at in range(len(lines)) if at in highest]
+        title = f"highest {MAX_NAMES} of {len(lines)}" if len(lines) > MAX_NAMES else None
+        axis.legend(
+            [handles[at] for at in chosen], [names[at] for at in chosen],
+            title=title, title_fontsize=8, fontsize=8, loc="best", frameon=False,
+        )  # fmt: skip
     else:
         axis.text(0.5, 0.5, "no data", ha="center", va="center", transform=axis.transAxes, color="gray")
     if panel.key != "error_budget":
