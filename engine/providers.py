@@ -315,8 +315,11 @@ def _last_line(details: str) -> str:
     if not details.startswith("Traceback"):
         return details
     lines = details.rstrip().splitlines()
-    start = max((number for number, line in enumerate(lines) if line.startswith("  ")), default=-1)
-    return "\n".join(lines[start + 1 :])
+    # The exception's own text may have indented lines: what counts is where the last frame ends.
+    start = max((number for number, line in enumerate(lines) if line.startswith("  File ")), default=0) + 1
+    while start < len(lines) and lines[start].startswith("    "):
+        start += 1
+    return "\n".join(lines[start:])
 
 
 @contextlib.contextmanager

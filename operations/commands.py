@@ -183,6 +183,9 @@ def _show_prediction(workspace: Workspace, exports: Mapping[str, Any], release: 
     console.print(f"\n[bold]{exports['release']}[/bold] is served at [bold]{exports['url']}[/bold]\n")
     console.print(prediction.curl, markup=False)
     console.print(f"\n{json.dumps(prediction.answer)}\n", markup=False)
+    if prediction.version != str(release.version) and "canary" in exports:
+        console.print(f"the canary {exports['canary']} predicted {prediction.label!r}.", style="green")
+        return
     if not prediction.correct:
         raise OperationError(
             f"the service answered {prediction.label!r}; the release's own sample says {prediction.expected!r}. "

@@ -101,12 +101,13 @@ def monitoring(
     alertmanager_port: int = ALERTMANAGER_PORT,
     rules: tuple[BurnRule, ...] = BURN_RULES,
     interval_seconds: int = INTERVAL_SECONDS,
+    token_file: str | None = None,
 ) -> Iterator[Monitor]:
     """Run both programs on the loopback address; they are ready inside, and gone afterwards.
 
-    urls: base address of each service, by its name. rules and interval_seconds: others than the shipped ones are for
-    tests. Raises OperationError before anything is started where a program is missing, a port is taken or a file of
-    the user's is wrong.
+    urls: base address of each service, by its name. token_file: holds the token that they ask for, if they do. rules
+    and interval_seconds: others than the shipped ones are for tests. Raises OperationError before anything is started
+    where a program is missing, a port is taken or a file of the user's is wrong.
     """
     programs = {"prometheus": _find(PROMETHEUS), "alertmanager": _find(ALERTMANAGER)}
     ports = {"prometheus": prometheus_port, "alertmanager": alertmanager_port}
@@ -121,7 +122,10 @@ def monitoring(
         config = load_dashboard_config(dashboard_config)
         written = {
             "prometheus.yml": files.scrape_config(
-                urls, f"{LOOPBACK}:{alertmanager_port}", interval_seconds=interval_seconds
+                urls,
+                f"{LOOPBACK}:{alertmanager_port}",
+                interval_seconds=interval_seconds,
+                token_file=token_file,
             ),
             f"rules-{spec.name}.yml": files.rules_of(spec, rules=rules, interval_seconds=interval_seconds),
             "alertmanager.yml": files.alertmanager_config(spec, group_wait_seconds=min(10, interval_seconds)),
@@ -198,6 +202,7 @@ def watch(
         dashboard_config=workspace.root / CONFIG_FILE,
         prometheus_port=prometheus_port,
         alertmanager_port=alertmanager_port,
+        token_file=exports[local[0]]["invoke"].get("token_file"),
     ) as monitor:
         console.print(f"Prometheus    {monitor.prometheus}\nAlertmanager  {monitor.alertmanager}")
         console.print(f"Grafana       import {folder / 'dashboard.json'} where a Grafana reads this Prometheus")

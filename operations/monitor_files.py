@@ -17,9 +17,17 @@ from spec.slo import BURN_RULES, BurnRule
 
 
 def scrape_config(
-    urls: Mapping[str, str], alertmanager: str, *, interval_seconds: int = INTERVAL_SECONDS
+    urls: Mapping[str, str],
+    alertmanager: str,
+    *,
+    interval_seconds: int = INTERVAL_SECONDS,
+    token_file: str | None = None,
 ) -> dict[str, Any]:
-    """`prometheus.yml`. urls: base address of each service, by its name. alertmanager: its host and port."""
+    """`prometheus.yml`. urls: base address of each service, by its name. alertmanager: its host and port.
+
+    token_file: holds the bearer token of the services, where they ask for one.
+    """
+    authorization = {} if token_file is None else {"authorization": {"credentials_file": token_file}}
     return {
         "global": {"scrape_interval": f"{interval_seconds}s", "evaluation_interval": f"{interval_seconds}s"},
         "rule_files": ["rules-*.yml"],
@@ -28,6 +36,7 @@ def scrape_config(
             {
                 "job_name": "model-services",
                 "metrics_path": METRICS_PATH,
+                **authorization,
                 # A fetch may not take longer than the time to the next one.
                 "scrape_timeout": f"{min(interval_seconds, 10)}s",
                 "static_configs": [

@@ -22,12 +22,13 @@ class Prediction:
     """What was asked, what came back.
 
     curl: a command that asks the same again.
-    answer: the server's whole answer.
+    answer: the server's whole answer. version: of the release that gave it.
     label: what the answer says, expected: what the release's sample says.
     """
 
     curl: str
     answer: dict[str, Any]
+    version: str
     label: Any
     expected: Any
 
@@ -48,7 +49,7 @@ def first_prediction(invoke: dict[str, Any], release: Path, request_file: Path) 
     request_file.parent.mkdir(parents=True, exist_ok=True)
     request_file.write_text(text)
     try:
-        response = httpx.request(invoke["method"], invoke["url"], headers=invoke["headers"], content=text, timeout=30)
+        response = httpx.request(invoke["method"], invoke["url"], headers=_headers(invoke), content=text, timeout=30)
         response.raise_for_status()
     except httpx.HTTPStatusError as error:
         raise OperationError(f"{invoke['url']} answered {error.response.status_code}: {error.response.text}") from None
@@ -59,8 +60,24 @@ def first_prediction(invoke: dict[str, Any], release: Path, request_file: Path) 
     data = text if inline else f"@{request_file}"
     headers = [word for name, value in invoke["headers"].items() for word in ("-H", f"{name}: {value}")]
     curl = shlex.join(["curl", "-s", invoke["url"], *headers, "-d", data])
+    if "token_file" in invoke:  # the shell reads it: the token is in no terminal's history
+        curl += f' -H "authorization: Bearer $(cat {shlex.quote(invoke["token_file"])})"'
     answered = {output["name"]: output["data"] for output in answer["outputs"]}
-    return Prediction(curl, answer, _label(metadata, answered), _label(metadata, sample["outputs"]))
+    version = str(answer.get("model_version", ""))
+    return Prediction(curl, answer, version, _label(metadata, answered), _label(metadata, sample["outputs"]))
+
+
+def _headers(invoke: dict[str, Any]) -> dict[str, str]:
+    """What to send: the service's headers, and its token where it asks for one. Raises OperationError."""
+    if "token_file" not in invoke:
+        return invoke["headers"]
+    try:
+        token = Path(invoke["token_file"]).read_text().strip()
+    except OSError as error:
+        raise OperationError(
+            f"the token file {invoke['token_file']} cannot be read ({error.strerror}): `make up` makes it anew"
+        ) from None
+    return {**invoke["headers"], "authorization": f"Bearer {token}"}
 
 
 def _tensor(tensor: dict[str, Any], row: Any) -> dict[str, Any]:

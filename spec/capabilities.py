@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from spec.contracts import STICKY_HEADER
 from spec.errors import Problem, SpecError, one_of, path, shown
 from spec.server_metrics import LATENCY_BUCKETS
 from spec.service import ServiceSpec
@@ -88,15 +89,13 @@ COLUMNS["local", "process"] = Column(
     {
         **EVERYWHERE,
         "tags": Rejected("a process on this machine carries no tags"),
-        "protect": Mapped(
-            "nothing to keep: the store holds copies of releases", (False,), "the store holds only copies of releases"
-        ),
+        "protect": Mapped("logs and captured requests stay when the service is removed; releases under models/ always"),
         "deploy_to[].region": Rejected(_OWN_MACHINE),
         "deploy_to[].port": Mapped("the server's port on the loopback address"),
         "deploy_to[].instance_type": Rejected(_OWN_MACHINE),
         "deploy_to[].network": Rejected("the server listens on the loopback address only"),
         "deploy_to[].cluster": Rejected("the target is a process, no cluster"),
-        "canary": Rejected("the server does not hold two releases"),
+        "canary": Mapped(f"the server holds both releases and splits; a value of `{STICKY_HEADER}` keeps its release"),
         "image": Rejected("the server runs from the working tree, without an image"),
         "resources.cpu": Rejected(_NO_LIMIT),
         "resources.memory_gib": Rejected(_NO_LIMIT),
@@ -122,12 +121,16 @@ COLUMNS["local", "process"] = Column(
             "the server has no TLS, so it listens on the loopback address only",
         ),
         "access.auth": Mapped(
-            "no authentication on the loopback address", ("none",), "the server on this machine cannot check who calls"
+            "token: made once, kept as a secret and in a file that only its owner may read; none: no authentication",
+            ("token", "none"),
+            "there is no cloud whose identities could be checked",
         ),
         "access.principals": Rejected("there is no cloud whose identities could be checked"),
         "access.domain": Rejected("the server listens on the loopback address only"),
-        "capture": Rejected("the server does not keep requests"),
-        "logging": Rejected("the server writes one plain log file, which ends with the service"),
+        "capture": Mapped("lines of JSON under .local/data"),
+        "capture.retention_days": Mapped("the server deletes older files, at start and every hour"),
+        "logging": Mapped("the server's log level"),
+        "logging.retention_days": Mapped("a file a day under .local/data; the server deletes older ones"),
         "encryption.customer_managed_key": Mapped(
             "files as they are", (False,), "there is no key service on this machine"
         ),

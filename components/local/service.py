@@ -1,6 +1,7 @@
 """The model service as a server process on this machine.
 
-Owns one detached server process and its log. Does not own the release it serves (see `store`).
+Owns one detached server process, its log, what it captures and its token. Does not own the releases it serves (see
+`store`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pulumi
 from pulumi import dynamic
 
 from components.local import processes
+from components.local.folders import ConfigFiles, Folder, TokenFile
 from spec import contracts
 
 #: The server answers on this machine only; who wants more puts a proxy with TLS before it, or takes a cloud target.
@@ -29,8 +31,15 @@ class ModelServiceArgs:
     model_uri: where the server finds the release (`file://…`, one version's folder).
     model: name under which clients ask for it.
     port: TCP port on the loopback address.
-    run_folder: where pid and log of the service are kept; one folder per port is made in it.
+    run_folder: where the pid of the service is kept; one folder per port is made in it.
+    data_folder: where logs, captured requests and the token are kept; the service's own.
     root: the working tree: the server's code is `serving_image/` in it.
+    canary_uri, canary_percent: a second release, and the share of requests that it answers.
+    capture_percent, capture_retention_days: share of requests that is kept, and for how long; None keeps none.
+    log_level: None leaves it to the log's configuration file. log_retention_days: how long log files are kept.
+    token: whether callers must show a token, which is made here.
+    log_config, metrics_config: configuration files of the server, where there are any; it gets copies.
+    keep_data: logs and captured requests stay when the service is removed.
     settings: further environment variables of the server.
     """
 
@@ -38,7 +47,18 @@ class ModelServiceArgs:
     model: str
     port: int
     run_folder: Path
+    data_folder: Path
     root: Path
+    canary_uri: pulumi.Input[str] | None = None
+    canary_percent: int = 0
+    capture_percent: int | None = None
+    capture_retention_days: int = 30
+    log_level: str | None = None
+    log_retention_days: int = 30
+    token: bool = False
+    log_config: Path | None = None
+    metrics_config: Path | None = None
+    keep_data: bool = False
     settings: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
 
 
@@ -46,9 +66,10 @@ class ModelService(pulumi.ComponentResource):
     """A server process that is ready when this resource is created.
 
     url: base address of the server.
-    invoke: how to call it: method, url, headers.
+    invoke: how to call it: method, url, headers, and where a token is asked for `token_file`, the file that holds it.
+    token: what callers send as `Authorization: Bearer …`, a secret; None where none is asked for.
     grants: what it needs from an identity; nothing on this machine.
-    pid, log_file: for people and for monitoring.
+    pid, log_file: for people and for monitoring. capture_folder: None where nothing is captured.
     """
 
     url: pulumi.Output[str]
@@ -56,6 +77,8 @@ class ModelService(pulumi.ComponentResource):
     grants: Sequence[Any] = ()
     pid: pulumi.Output[int]
     log_file: pulumi.Output[str]
+    token: pulumi.Output[str] | None = None
+    capture_folder: pulumi.Output[str] | None = None
 
     def __init__(self, name: str, args: ModelServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cloud-ml-deployment:local:ModelService", name, {}, opts)
@@ -64,6 +87,7 @@ class ModelService(pulumi.ComponentResource):
             command=[sys.executable, "-m", "model_server"],
             settings={
                 **args.settings,
+                **self._settings(name, args),
                 contracts.MODEL_URI: args.model_uri,
                 contracts.MODEL_NAME: args.model,
                 contracts.HOST: LOOPBACK,
@@ -77,19 +101,59 @@ class ModelService(pulumi.ComponentResource):
         )
         self.url = self.process.url
         self.pid = self.process.pid
-        self.log_file = self.process.log_file
-        self.invoke = self.url.apply(
-            lambda url: {
+        self.log_file = self.logs.path.apply(lambda folder: f"{folder}/{contracts.LOG_LINK}")
+        # The token itself stays out: an export that holds a secret is a secret as a whole.
+        self.invoke = pulumi.Output.all(self.url, self.token_file.file if self.token_file else None).apply(
+            lambda found: {
                 "method": "POST",
-                "url": f"{url}/v2/models/{args.model}/infer",
+                "url": f"{found[0]}/v2/models/{args.model}/infer",
                 "headers": {"content-type": "application/json"},
+                **({"token_file": found[1]} if found[1] else {}),
             }
         )
         self.register_outputs({"url": self.url, "invoke": self.invoke, "pid": self.pid, "log_file": self.log_file})
 
+    def _settings(self, name: str, args: ModelServiceArgs) -> dict[str, pulumi.Input[str]]:
+        """The server's environment for what was asked; makes the folders and the token that it names."""
+        own = pulumi.ResourceOptions(parent=self)
+        data = pulumi.ResourceOptions(parent=self, retain_on_delete=args.keep_data)
+        self.logs = Folder(f"{name}-logs", path=str(args.data_folder / "logs"), opts=data)
+        settings: dict[str, pulumi.Input[str]] = {
+            contracts.LOG_FOLDER: self.logs.path,
+            contracts.LOG_RETENTION_DAYS: str(args.log_retention_days),
+        }
+        if args.log_level is not None:
+            settings[contracts.LOG_LEVEL] = args.log_level
+        files = {contracts.LOG_CONFIG: args.log_config, contracts.METRICS_CONFIG: args.metrics_config}
+        there = {variable: file for variable, file in files.items() if file is not None}
+        if there:
+            copies = ConfigFiles(
+                f"{name}-config",
+                folder=str(args.data_folder / "config"),
+                files={file.name: file.read_text(errors="replace") for file in there.values()},
+                opts=own,
+            )
+            for variable, file in there.items():
+                settings[variable] = copies.path.apply(lambda path, file=file: f"{path}/{file.name}")
+        if args.canary_uri is not None:
+            settings[contracts.CANARY_URI] = args.canary_uri
+            settings[contracts.CANARY_PERCENT] = str(args.canary_percent)
+            settings[contracts.CANARY_STICKY_HEADER] = contracts.STICKY_HEADER
+        if args.capture_percent is not None:
+            capture = Folder(f"{name}-capture", path=str(args.data_folder / "capture"), opts=data)
+            self.capture_folder = capture.path
+            settings[contracts.CAPTURE_URI] = capture.path
+            settings[contracts.CAPTURE_PERCENT] = str(args.capture_percent)
+            settings[contracts.CAPTURE_RETENTION_DAYS] = str(args.capture_retention_days)
+        self.token_file = TokenFile(f"{name}-token", folder=str(args.data_folder), opts=own) if args.token else None
+        if self.token_file is not None:
+            self.token = self.token_file.token
+            settings[contracts.AUTH_TOKEN_FILE] = self.token_file.file
+        return settings
+
 
 def run_folder(folder: Path, name: str, port: int) -> Path:
-    """Where pid and log are kept: one folder per port, so that a replacement has a place beside what it replaces."""
+    """Where the pid is kept: one folder per port, so that a replacement has a place beside what it replaces."""
     return folder / f"{name}-{port}"
 
 
@@ -156,7 +220,7 @@ class _ServerProcessProvider(dynamic.ResourceProvider):
         url = f"http://{LOOPBACK}:{int(props['port'])}"
         folder = Path(props["run_folder"])
         process = processes.start(props["command"], props["settings"], folder, f"{url}{contracts.READY_PATH}")
-        return {**props, "pid": process.pid, "url": url, "log_file": str(folder / "server.log")}
+        return {**props, "pid": process.pid, "url": url}
 
 
 class ServerProcess(dynamic.Resource, module="local", name="ServerProcess"):
@@ -164,7 +228,6 @@ class ServerProcess(dynamic.Resource, module="local", name="ServerProcess"):
 
     pid: pulumi.Output[int]
     url: pulumi.Output[str]
-    log_file: pulumi.Output[str]
 
     def __init__(
         self,
@@ -185,6 +248,5 @@ class ServerProcess(dynamic.Resource, module="local", name="ServerProcess"):
             "run_folder": run_folder,
             "pid": None,
             "url": None,
-            "log_file": None,
         }
         super().__init__(_ServerProcessProvider(), name, props, opts)

@@ -20,7 +20,7 @@ def main() -> int:
     try:
         settings = settings_module.read(os.environ)
         found = configs.read(settings)
-        logs.apply(found.log)
+        logs.apply(found.log, settings.log_folder, settings.log_retention_days)
         if worker is not None:
             sock = socket.socket(fileno=worker.socket)
         else:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from model_server import retention
 from model_server.errors import Exit, StartError
 from model_server.metrics import Metrics
 from model_server.settings import Settings
@@ -58,7 +59,7 @@ class Capture:
         self._percent = settings.capture_percent
         self._limit = settings.capture_max_bytes // settings.workers
         self._metrics = metrics
-        self._target = _target(settings.capture_uri or "")
+        self._target = _target(settings.capture_uri or "", settings.capture_retention_days)
         self._queue: queue.Queue[Record | None] = queue.Queue(BUFFER_RECORDS)
         self._waiting = 0
         self._lock = threading.Lock()
@@ -133,9 +134,11 @@ class Capture:
 class _Folder:
     """Files in a folder, written under a hidden name until they are whole."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, retention_days: int | None) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        if retention_days is not None:
+            retention.keep_sweeping(folder, "capture-*.jsonl", retention_days)
         self._file: Any = None
         self._path = folder
         self._size = 0
@@ -203,9 +206,16 @@ class _Store:
         obstore.put(self._store, f"{self._prefix}capture-{stamp}-{os.getpid()}-{self._count}.jsonl", b"".join(lines))
 
 
-def _target(uri: str) -> _Folder | _Store:
+def _target(uri: str, retention_days: int | None) -> _Folder | _Store:
     parts = urlsplit(uri)
     if parts.scheme in ("s3", "gs", "az"):
+        if retention_days is not None:
+            raise StartError(
+                Exit.BAD_SETTING,
+                f"environment variable {contracts.CAPTURE_RETENTION_DAYS} is '{retention_days}', but "
+                f"{contracts.CAPTURE_URI} is {uri!r}, an object store; allowed: days only with a folder: "
+                "give the store a life-cycle rule",
+            )
         return _Store(uri)
     if parts.scheme not in ("", "file"):
         raise StartError(
@@ -214,7 +224,7 @@ def _target(uri: str) -> _Folder | _Store:
         )
     folder = Path(unquote(parts.path) if parts.scheme else uri)
     try:
-        return _Folder(folder)
+        return _Folder(folder, retention_days)
     except OSError as error:
         raise StartError(
             Exit.BAD_SETTING,

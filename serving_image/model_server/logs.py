@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model_server import config_file
+from model_server import config_file, log_files, retention
 from model_server.settings import LOG_LEVELS
 
 log = logging.getLogger("model_server")
@@ -52,15 +52,36 @@ def read(file: Path | None, level: str | None) -> LogConfig:
     )
 
 
-def apply(config: LogConfig) -> None:
-    """Send the server's log to standard error as configured."""
-    handler = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
-    handler.setFormatter(text if config.format == "text" else JsonFormatter())
+def apply(config: LogConfig, folder: Path | None = None, retention_days: int | None = None) -> None:
+    """Send the server's log to standard error as configured, or to daily files in a folder.
+
+    With a folder, standard error keeps only what ends the server: whoever started it looks there.
+    retention_days: None keeps the files for ever. Raises StartError where the folder cannot be written to.
+    """
+    errors = logging.StreamHandler(sys.stderr)
+    handlers: list[logging.Handler] = [errors]
+    if folder is not None:
+        errors.setLevel(logging.CRITICAL)
+        handlers.append(log_files.DailyFiles(folder))
+    for handler in handlers:
+        handler.setFormatter(TextFormatter() if config.format == "text" else JsonFormatter())
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = handlers
+    if folder is not None and retention_days is not None:
+        retention.keep_sweeping(folder, log_files.PATTERN, retention_days)
     log.setLevel(config.level.upper())
     request_log.setLevel(logging.INFO)
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people; what a JSON line has as fields of its own stands at its end."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 # the name is logging's
+        fields: dict[str, Any] = getattr(record, "fields", {})
+        return " ".join([super().formatMessage(record), *(f"{name}={value}" for name, value in fields.items())])
 
 
 class JsonFormatter(logging.Formatter):

@@ -28,6 +28,7 @@ class Settings:
     same value of it go to the same release. routes: paths that a platform's variables give, by variable.
     token_file: None where no token is asked for. alerts_url_file: names an Alertmanager while it exists.
     workers: processes. max_wait: None lets the server choose. log_level, emf_namespace: None leaves them to the files.
+    log_folder: None logs to standard error. …_retention_days: None keeps files for ever.
     """
 
     model_uri: str
@@ -37,6 +38,8 @@ class Settings:
     workers: int
     log_level: str | None
     log_config: Path | None
+    log_folder: Path | None
+    log_retention_days: int | None
     metrics_config: Path | None
     canary_uri: str | None
     canary_percent: float
@@ -44,6 +47,7 @@ class Settings:
     capture_uri: str | None
     capture_percent: float
     capture_max_bytes: int
+    capture_retention_days: int | None
     token_file: Path | None
     admin: bool
     max_body: int
@@ -69,6 +73,8 @@ def read(env: Mapping[str, str]) -> Settings:
         workers=value(env, contracts.WORKERS, values.whole(1, 64), 1),
         log_level=value(env, contracts.LOG_LEVEL, values.one_of(LOG_LEVELS), None),
         log_config=value(env, contracts.LOG_CONFIG, values.file, None),
+        log_folder=value(env, contracts.LOG_FOLDER, values.folder, None),
+        log_retention_days=value(env, contracts.LOG_RETENTION_DAYS, values.whole(1, 3650), None),
         metrics_config=value(env, contracts.METRICS_CONFIG, values.file, None),
         canary_uri=value(env, contracts.CANARY_URI, values.text, None),
         canary_percent=value(env, contracts.CANARY_PERCENT, values.number(0, 100), 0.0),
@@ -76,6 +82,7 @@ def read(env: Mapping[str, str]) -> Settings:
         capture_uri=value(env, contracts.CAPTURE_URI, values.text, None),
         capture_percent=value(env, contracts.CAPTURE_PERCENT, values.number(0, 100), 0.0),
         capture_max_bytes=value(env, contracts.CAPTURE_MAX_MIB, values.whole(1, 1_000_000), 256) << 20,
+        capture_retention_days=value(env, contracts.CAPTURE_RETENTION_DAYS, values.whole(1, 3650), None),
         token_file=value(env, contracts.AUTH_TOKEN_FILE, values.file, None),
         admin=value(env, contracts.ADMIN, values.one_of(("on", "off")), "off") == "on",
         max_body=value(env, contracts.MAX_BODY_MIB, values.whole(1, 1024), 32) << 20,
@@ -146,6 +153,16 @@ def _check_pairs(settings: Settings, env: Mapping[str, str]) -> None:
             f"environment variable {contracts.CAPTURE_PERCENT} is {env[contracts.CAPTURE_PERCENT]!r}, but "
             f"{contracts.CAPTURE_URI} is not set; set it to the folder or URI that takes the captured requests",
         )
+    for name, partner, there in (
+        (contracts.LOG_RETENTION_DAYS, contracts.LOG_FOLDER, settings.log_folder),
+        (contracts.CAPTURE_RETENTION_DAYS, contracts.CAPTURE_URI, settings.capture_uri),
+    ):
+        if there is None and env.get(name, "").strip():
+            raise StartError(
+                Exit.BAD_SETTING,
+                f"environment variable {name} is {env[name]!r}, but {partner} is not set; "
+                f"allowed: {name} only together with {partner}, which says where the files are",
+            )
     if settings.admin and settings.token_file is None:
         raise StartError(
             Exit.BAD_SETTING,

@@ -80,6 +80,13 @@ def absolute(given: str) -> Path:
     return found
 
 
+def folder(given: str) -> Path:
+    found = Path(given)
+    if not found.is_absolute():
+        raise NotAllowedError("the absolute path of a folder, which is made where it does not exist")
+    return found
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     def parse(given: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", given) or not low <= int(given) <= high:

@@ -70,6 +70,12 @@ class Checkout:
         service.update(fields)
         self.stack_file.write_text(yaml.safe_dump(content, sort_keys=False))
 
+    def describe(self, service: dict[str, Any]) -> None:
+        """Put another service description into the stack's file."""
+        content = yaml.safe_load(self.stack_file.read_text())
+        content["config"]["cloud-ml-deployment:service"] = service
+        self.stack_file.write_text(yaml.safe_dump(content, sort_keys=False))
+
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`python -m operations …` in the checkout; output and errors in one text."""
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "PYTHONPATH"))}

@@ -98,7 +98,7 @@ def test_a_second_up_changes_nothing(checkout: Checkout):
     up(checkout)
     pid = listener(port_of(checkout))
     before = checkout.made()
-    assert len(before) == 2
+    assert len(before) == 4, "the copied release, the process, its configuration and its folder of logs"
     up(checkout)
     assert listener(port_of(checkout)) == pid
     assert checkout.made() == before
