@@ -162,6 +162,17 @@ bench: $(TEST_READY) ## serving speed beside the peers, into docs/benchmarks.md 
 picture: $(UP_READY) ## run `make up` for real and draw what it prints for the README
 	@$(PY) -m operations.picture docs/images/make-up.svg make up
 
+# Clients and servers of others, which the tests of the server talk to: one environment for each file.
+TEST_ENVIRONMENTS := $(basename $(notdir $(wildcard tests/environments/*.txt)))
+
+test-environments: $(foreach name,$(TEST_ENVIRONMENTS),.venv-$(name)/.ready) ## foreign clients and servers, for the tests
+
+$(foreach name,$(TEST_ENVIRONMENTS),.venv-$(name)/.ready): .venv-%/.ready: tests/environments/%.txt | $(PY)
+	@echo "installing $* …"
+	$(PY) -m uv venv --quiet --allow-existing $(@D) --python $(PY)
+	$(PY) -m uv pip install --quiet --compile-bytecode --python $(@D)/bin/python -r $<
+	touch $@
+
 format: $(TEST_READY) ## let ruff mend what it can
 	@$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
@@ -190,4 +201,4 @@ image-lock: | $(PY) ## renew the image's and the functions' locks from constrain
 	  $(LOCK_FOR_IMAGE) serving_image/requirements.txt serving_image/functions/$$part/requirements.txt -o serving_image/functions/$$part/requirements.lock
 	done
 
-.PHONY: help setup image functions image-lock up down preview refresh outputs plan rehearse monitor pulumi train env-tensorflow env-torch test proof check docs bench bench-peers picture format lock
+.PHONY: help test-environments setup image functions image-lock up down preview refresh outputs plan rehearse monitor pulumi train env-tensorflow env-torch test proof check docs bench bench-peers picture format lock
