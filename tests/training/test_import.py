@@ -62,7 +62,8 @@ def test_a_classifier_with_maps_and_a_fixed_batch(tmp_path: Path) -> None:
     assert metadata["inputs"] == [{"name": "float_input", "dtype": "float32", "shape": [None, 2]}]
     assert metadata["class_labels"] == ["0", "1", "2"]
     assert len(metadata["changed_at_import"]) == 2
-    own, given = (onnxruntime.InferenceSession(str(file)) for file in (tmp_path / "iris/v1/model.onnx", IRIS))
+    own: Any = onnxruntime.InferenceSession(str(tmp_path / "iris/v1/model.onnx"))
+    given: Any = onnxruntime.InferenceSession(str(IRIS))
     labels, maps = given.run(None, {"float_input": data.X[:3]})
     served_labels, probabilities = own.run(None, {"float_input": data.X})
     assert served_labels[:3].tolist() == labels.tolist()
