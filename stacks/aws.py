@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -13,16 +14,27 @@ import pulumi_aws as aws
 
 from components.aws import sagemaker
 from components.aws.access import Callers, CallersArgs, PrincipalError, parse_principal
-from components.aws.account import Account
+from components.aws.account import Account, region_code
 from components.aws.grants import Grant
 from components.aws.identity import Permissions, PermissionsArgs, Role, RoleArgs
 from components.aws.instances import TooLargeError, smallest
 from components.aws.keys import EncryptionKey, KeyArgs
+from components.aws.monitoring import (
+    Alarms,
+    AlarmsArgs,
+    AlarmTopic,
+    BudgetArgs,
+    CostBudget,
+    Dashboard,
+    DashboardArgs,
+    TopicArgs,
+)
 from components.aws.network import Network, NetworkArgs
 from components.aws.registry import Registry, RegistryArgs
 from components.aws.storage import ReleaseArgs, ReleaseUpload, Storage, StorageArgs
 from spec import contracts
-from spec.errors import ROOT
+from spec.errors import ROOT, SpecError
+from spec.panels import CONFIG_FILE, DashboardConfig, load_dashboard_config
 from spec.release import Release
 from spec.service import DeployTo, ServiceSpec
 from stacks import local_release
@@ -108,9 +120,12 @@ class _Shared:
 def _share(
     spec: ServiceSpec, region: str, places: Sequence[DeployTo], release: Release, canary: Release | None
 ) -> _Shared:
-    name = f"{spec.name}-{region}"
-    tags = {"service": spec.name, "stack": pulumi.get_stack(), "managed-by": "pulumi", **spec.tags}
-    provider = aws.Provider(f"{name}-aws", region=region, default_tags=aws.ProviderDefaultTagsArgs(tags=tags))
+    name = f"{spec.name}-{region_code(region)}"  # SageMaker's names have 63 characters at most
+    stack = pulumi.get_stack()
+    own = {"service": spec.name, "stack": stack, "deployment": f"{spec.name}-{stack}", "managed-by": "pulumi"}
+    provider = aws.Provider(
+        f"{name}-aws", region=region, default_tags=aws.ProviderDefaultTagsArgs(tags={**spec.tags, **own})
+    )
     top = pulumi.ResourceOptions(provider=provider)
     account = Account.of(provider, region)
     roles = {
@@ -153,9 +168,14 @@ def _sagemaker(spec: ServiceSpec, where: DeployTo, shared: _Shared) -> dict[str,
     endpoint = f"{spec.name}-{pulumi.get_stack()}"
     top = pulumi.ResourceOptions(provider=shared.provider)
     role = shared.roles["sagemaker"]
+    slots = [sagemaker.PRIMARY, *([sagemaker.CANARY] if spec.canary is not None else [])]
+    percentile = spec.slo.latency_percentile if spec.slo is not None else 99
+    measured = [sagemaker.metrics(endpoint, slot, percentile=percentile) for slot in slots]
+    topic = AlarmTopic(name, TopicArgs(shared.account, shared.key_arn, spec.notify), top)
+    alarms = Alarms(name, AlarmsArgs(endpoint, measured, spec.slo, topic.arn), top)
     share = spec.canary.percent if spec.canary is not None else 0
-    slots = zip((sagemaker.PRIMARY, sagemaker.CANARY), shared.releases, (100 - share, share), strict=False)
-    variants = [sagemaker.Variant(slot, upload.uri, percent) for slot, upload, percent in slots]
+    weights = zip(slots, shared.releases, (100 - share, share), strict=False)
+    variants = [sagemaker.Variant(slot, upload.uri, percent) for slot, upload, percent in weights]
     grants: list[Grant] = [
         *(grant for upload in shared.releases for grant in upload.grants),
         *shared.registry.grants,
@@ -181,6 +201,7 @@ def _sagemaker(spec: ServiceSpec, where: DeployTo, shared: _Shared) -> dict[str,
             network=shared.network,
             capture=spec.capture,
             captures=shared.storage.captures,
+            rollback_alarms=alarms.rollback if spec.rollout.rollback_on_alarm else (),
         ),
         pulumi.ResourceOptions(provider=shared.provider, depends_on=[allowed]),
     )
@@ -194,14 +215,31 @@ def _sagemaker(spec: ServiceSpec, where: DeployTo, shared: _Shared) -> dict[str,
         ),
         top,
     )
+    logs = (sagemaker.log_group(endpoint),)
+    board = Dashboard(
+        name,
+        DashboardArgs(shared.account, endpoint, measured, spec.slo, alarms.made, logs, _dashboard_config()),
+        pulumi.ResourceOptions(provider=shared.provider, depends_on=[service]),
+    )
+    if spec.budget is not None:
+        CostBudget(name, BudgetArgs(f"{spec.name}-{pulumi.get_stack()}", spec.budget, topic.arn), top)
     return {
         "url": service.url,
         "invoke": service.invoke,
         "release": shared.releases[0].reference,
         "digest": shared.releases[0].digest,
         "invoke_policy": callers.policy_arn,
+        "dashboard": board.url,
+        "alarms_missing": alarms.missing,
         "image_registry": shared.registry.url,
     }
+
+
+def _dashboard_config() -> DashboardConfig:
+    try:
+        return load_dashboard_config(Path(pulumi.get_root_directory()) / CONFIG_FILE)
+    except SpecError as error:
+        raise pulumi.RunError(str(error)) from None
 
 
 _SERVICES = {"sagemaker": "sagemaker.amazonaws.com"}

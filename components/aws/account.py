@@ -42,3 +42,13 @@ class Account:
     def root(self) -> pulumi.Output[str]:
         """The account itself as a principal: whoever its own IAM policies allow."""
         return self.arn("iam", "root", regional=False)
+
+
+def region_code(region: str) -> str:
+    """A short name of a region for names with little room: eu-central-1 -> `euc1`, ap-southeast-2 -> `apse2`."""
+    area, *words, number = region.split("-")
+    return area + "".join(_SHORT.get(word, word) for word in words) + number
+
+
+_SHORT = {word: word[0] for word in ("central", "north", "south", "east", "west", "gov")}
+_SHORT |= {"northeast": "ne", "northwest": "nw", "southeast": "se", "southwest": "sw"}

@@ -80,8 +80,8 @@ class _Mocks(mocks.Mocks):
             known["repositoryUrl"] = f"{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com/{args.name}"
         return f"{args.name}-id", {**known, **args.inputs}
 
-    def call(self, args: mocks.MockCallArgs) -> dict[Any, Any]:
-        return INVOKES[args.token](args.args)
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], None]:
+        return INVOKES[args.token](args.args), None
 
 
 class _Monitor(mocks.MockMonitor):
@@ -108,7 +108,7 @@ class _Monitor(mocks.MockMonitor):
 def record(program: Callable[[], Any], *, project: str = "cloud-ml-deployment", name: str = "test") -> Recording:
     """Run a program's resources under mocks. What it raises, this raises."""
     recording = Recording()
-    settings.set_root_resource(None)  # else the stack of an earlier test goes on collecting
+    settings.set_root_resource(None)  # pyright: ignore[reportArgumentType] # else the stack of an earlier test goes on collecting
     mocks.set_mocks(_Mocks(), project=project, stack=name, preview=False, monitor=_Monitor(recording))
 
     @pulumi.runtime.test
