@@ -223,6 +223,8 @@ class App:
             return _with_retry(error(contract, _BUSY_STATUS[contract], "the server is busy"), failure.retry_after)
         if isinstance(failure, RequestError):
             return _refusal(contract, failure)
+        if isinstance(failure, RecursionError):  # as deep as the JSON parser goes, some lines of Python do not
+            return error(contract, 400, "the body is nested too deeply")
         log.error("a prediction failed on %s", exchange.match.route.path, exc_info=failure)
         return error(contract, 500, "the server failed; its log says why")
 
@@ -260,6 +262,8 @@ class App:
             return
         except RequestError as refused:
             response = _refusal(contract, refused)
+        except RecursionError:
+            response = error(contract, 400, "the body is nested too deeply")
         except Exception:
             log.exception("%s %s failed", match.route.method, match.route.path)
             response = error(contract, 500, "the server failed; its log says why")

@@ -55,7 +55,7 @@ def from_columns(model: Model, columns: dict[str, Any], limits: Limits) -> tuple
         raise RequestError(400, f"inputs are {sorted(columns)}; this model takes exactly {names}")
     feeds: Arrays = {}
     for spec in model.inputs:
-        array = spec.from_json(_decode_base64(spec, columns[spec.name]))
+        array = spec.from_json(_decode_base64(spec, columns[spec.name], len(spec.shape)))
         if array.ndim == 1 and len(spec.shape) > 1 and spec.row_size == 1:
             # A column of a table: one value per row, without brackets of its own.
             array = array.reshape(array.shape[0], *(1 for _ in spec.row_shape))
@@ -67,28 +67,20 @@ def _is_base64(value: Any) -> bool:
     return type(value) is dict and value.keys() == {"b64"}
 
 
-def _decode_base64(spec: TensorSpec, data: Any) -> Any:
-    """TensorFlow Serving writes bytes as {"b64": "…"}; our strings are UTF-8."""
+def _decode_base64(spec: TensorSpec, data: Any, axes: int) -> Any:
+    """TensorFlow Serving writes bytes as {"b64": "…"}; our strings are UTF-8. Lists below the tensor's axes are left as
+    they are, for the check of the shape to refuse.
+    """
     if spec.datatype != "BYTES":
         return data
     if type(data) is list:
-        return [_decode_base64(spec, entry) for entry in data] if _shallow(data, len(spec.shape)) else data
+        return [_decode_base64(spec, entry, axes - 1) for entry in data] if axes else data
     if not _is_base64(data):
         return data
     try:
         return base64.b64decode(data["b64"], validate=True).decode()
     except (binascii.Error, ValueError, TypeError):
         raise RequestError(400, f'input {spec.name!r}: {{"b64": …}} does not hold UTF-8 text as base64') from None
-
-
-def _shallow(data: Any, axes: int) -> bool:
-    """Whether lists are nested no deeper than the tensor's axes, so that walking them is safe."""
-    while type(data) is list and data:
-        axes -= 1
-        if axes < 0:
-            return False
-        data = data[0]
-    return True
 
 
 def to_predictions(model: Model, call: Call, answers: Sequence[Array]) -> Any:

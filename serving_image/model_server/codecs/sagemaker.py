@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from model_server.codecs import rows
+from model_server.codecs import npy, rows
 from model_server.codecs.base import Call, Limits
 from model_server.errors import RequestError
 from model_server.http import Request, Response, json_response, load_json
@@ -176,24 +176,10 @@ def _csv_value(spec: TensorSpec, text: str, row: int, column: int) -> Any:
 def _from_npy(model: Model, body: bytes) -> Array:
     spec = _only_input(model, NPY)
     try:
-        return cast(spec, _read_npy(body))
-    except (ValueError, KeyError, TypeError, SyntaxError, MemoryError, RecursionError, OverflowError) as error:
-        raise RequestError(400, f"the body is no NPY file of version 1 or 2: {str(error)[:200]}") from None
-
-
-def _read_npy(body: bytes) -> Array:
-    """The array of the file, without a copy. A file that holds Python objects is a ValueError: they are pickles."""
-    file = io.BytesIO(body)
-    version = np.lib.format.read_magic(file)
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    shape, fortran, dtype = read_header[version](file)
-    if dtype.hasobject:
-        raise ValueError("it holds Python objects, which are never loaded")
-    data = body[file.tell() :]
-    expected = dtype.itemsize * int(np.prod(shape, dtype=object))
-    if len(data) != expected:
-        raise ValueError(f"its header says {expected} bytes of data, it has {len(data)}")
-    return np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+        array = npy.read(body)
+    except ValueError as error:
+        raise RequestError(400, f"the body is no NPY file: {error}") from None
+    return cast(spec, array)
 
 
 def cast(spec: TensorSpec, array: Array) -> Array:
