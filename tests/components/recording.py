@@ -80,8 +80,8 @@ class _Mocks(mocks.Mocks):
             known["repositoryUrl"] = f"{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com/{args.name}"
         return f"{args.name}-id", {**known, **args.inputs}
 
-    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], None]:
-        return INVOKES[args.token](args.args), None
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]]]:
+        return INVOKES[args.token](args.args), []
 
 
 class _Monitor(mocks.MockMonitor):
