@@ -21,7 +21,7 @@ from training.data.source import read
 from training.errors import TrainingError
 from training.onnx_model import OnnxModel, largest_difference
 from training.preparation import Preparation
-from training.releases.write import write, write_json
+from training.releases.write import check_free, write, write_json
 from training.trainers import INPUT, LABEL, PROBABILITIES, SEED, Fitted, Trainer, get
 
 
@@ -41,7 +41,8 @@ def run(
     if unknown:
         allowed = ", ".join(trainer.extras) or "none"
         raise TrainingError(f"extra format is {unknown[0]!r}; allowed with trainer {trainer.name}: {allowed}")
-    name = releases.check_name(model or trainer.model)
+    name = model or trainer.model
+    check_free(models_dir, name, version)
     prepared = Preparation.read(transforms) if transforms else None
     if elsewhere.is_needed(trainer):
         return elsewhere.run(

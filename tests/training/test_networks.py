@@ -132,11 +132,13 @@ def torchserve(store: Path, model: str, tmp_path: Path) -> Iterator[str]:
     """TorchServe itself, with Java, from the training environment; its URL once the model's worker is up."""
     need("java", "apt-get install default-jre-headless")
     python = need_environment("torch", "make env-torch")
-    inference, management, metrics = free_port(), free_port(), free_port()
+    inference, management, *others = (free_port() for _port in range(5))
     (tmp_path / "config.properties").write_text(
         f"inference_address=http://127.0.0.1:{inference}\n"
         f"management_address=http://127.0.0.1:{management}\n"
-        f"metrics_address=http://127.0.0.1:{metrics}\n"
+        f"metrics_address=http://127.0.0.1:{others[0]}\n"
+        f"grpc_inference_port={others[1]}\n"
+        f"grpc_management_port={others[2]}\n"
         "default_workers_per_model=1\n"
     )
     command = [str(python.parent / "torchserve"), "--start", "--foreground", "--ncs", "--disable-token-auth"]

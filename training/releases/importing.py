@@ -85,7 +85,10 @@ def import_onnx(
             adapting.prove_open_batch(file, given, graph, size, feeds)
         answers = _answers(file, graph, feeds)
         metrics = _metrics(answers, data)
-        names = list(labels) if labels else named or _labels(outputs)
+        numbered = _labels(outputs)
+        if labels and numbered and len(labels) != len(numbered):
+            raise TrainingError(f"labels: {len(labels)} names; the model answers with {len(numbered)} classes")
+        names = list(labels or named or numbered)
 
         def fill(folder: Path, _version: int) -> dict[str, Any]:
             (folder / releases.MODEL_FILE).write_bytes(whole.read_bytes())

@@ -39,9 +39,7 @@ def write(models_dir: Path, model: str, fill: Fill, *, version: int | None = Non
     Raises VersionTakenError where ``version`` exists, ReleaseError where the name cannot be a model's or a required
     file is missing. Nothing is left behind then.
     """
-    releases.check_name(model)
-    if version is not None and version < 1:
-        raise ReleaseError(f"version is {version}; allowed: a whole number from 1 on")
+    check_free(models_dir, model, version)
     while True:
         number = version or (releases.versions(models_dir, model) or [0])[-1] + 1
         try:
@@ -49,6 +47,21 @@ def write(models_dir: Path, model: str, fill: Fill, *, version: int | None = Non
         except VersionTakenError:
             if version is not None:
                 raise
+
+
+def check_free(models_dir: Path, model: str, version: int | None) -> None:
+    """Whether the release could be written now: worth asking before hours of training.
+
+    Raises VersionTakenError where ``version`` exists, ReleaseError where the name or the number cannot be one.
+    """
+    releases.check_name(model)
+    if version is None:
+        return
+    if version < 1:
+        raise ReleaseError(f"version is {version}; allowed: a whole number from 1 on")
+    destination = models_dir / model / releases.version_folder(version)
+    if destination.exists():
+        raise _taken(model, version, destination)
 
 
 def _write_version(folder: Path, model: str, version: int, fill: Fill) -> Release:

@@ -89,6 +89,6 @@ def open_store(uri: str) -> Store:
 def open_parent(uri: str) -> tuple[Store, str]:
     """The store that holds the object at the URI, and the object's key in it."""
     parent, _, key = uri.rstrip("/").rpartition("/")
-    if not key or parent.endswith(":/"):
+    if not key or "://" not in parent or parent.endswith("://"):
         raise StoreError(f"{uri!r} names no object; allowed: a URI that ends with the object's name")
     return open_store(parent), key
