@@ -70,10 +70,16 @@ class _Loader(Loader):
                 raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
             loaded = importlib.import_module(f"{module.__name__}.{submodule}")
             value = loaded if name == submodule == "outputs" else getattr(loaded, name)
-            # Set last: importing the file of a function has set the function's name to the file's module.
-            setattr(module, name, value)
+            module.__dict__[name] = value
             return value
 
+        class Generated(ModuleType):
+            def __setattr__(self, name: str, value: Any) -> None:
+                # An import of `get_key.py` would put the file's module where the function `get_key` belongs.
+                if not (name in where and isinstance(value, ModuleType)):
+                    super().__setattr__(name, value)
+
+        module.__class__ = Generated
         module.__dict__.update(__getattr__=load, __all__=list(where), __dir__=lambda: sorted(where))
 
 

@@ -121,7 +121,8 @@ def _run(folder: Path, home: Path, stack: str, state: State | None, notes: list[
         return engine.plan(state)
     except EngineError as error:
         said = list(dict.fromkeys(errors)) or [*printed[-20:], str(error)]
-        raise _Failed(tuple(f"{which}{_without_promise(one)}" for one in said)) from None
+        temporary = f"{folder}/" if folder != home else ""
+        raise _Failed(tuple(which + _without_promise(one).replace(temporary, "") for one in said)) from None
 
 
 def _without_promise(error: EngineError | str) -> str:
