@@ -178,7 +178,7 @@ def computed_outputs(scope: Scope) -> dict[str, Any]:
     outputs: dict[str, Any] = {}
     for key, value in scope.inputs.items():
         if scope.rule.echo or described is None or key in described.outputs or key in described.optional:
-            outputs[key] = value
+            outputs[key] = _as_answered(value) if key == "identity" else value
     wanted = [*scope.rule.outputs]
     if described is not None:
         wanted += [key for key in (*described.outputs, *described.optional) if key in scope.rules.outputs_by_name]
@@ -200,6 +200,14 @@ def computed_outputs(scope: Scope) -> dict[str, Any]:
             outputs[key] = Secret(value)
     outputs.pop(naming.FILLED, None)
     return outputs
+
+
+def _as_answered(identity: Any) -> Any:
+    """Azure takes the user-assigned identities as a list of ids and answers with a map of what they are."""
+    ids = identity.get("userAssignedIdentities") if isinstance(identity, dict) else None
+    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+        return identity
+    return {**identity, "userAssignedIdentities": {one: {} for one in ids}}
 
 
 def _filler(key: str, kind: str, scope: Scope) -> Any:

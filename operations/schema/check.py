@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from operations.schema import aws, aws_documents, references, sdk
+from operations.schema import aws, aws_documents, azure, google, references, sdk
 from operations.schema.findings import Finding, Record, Recording, Report, unique
 from operations.schema.models import Model
 from operations.schema.translate import Names
@@ -13,7 +13,16 @@ from operations.schema.validate import problems
 from operations.schema.values import Placed
 
 #: Package → the models for a type token.
-READERS: dict[str, Callable[[str], list[Model]]] = {"aws": aws.models}
+READERS: dict[str, Callable[[str], list[Model]]] = {
+    "aws": aws.models,
+    "azure-native": azure.models,
+    "gcp": google.models,
+}
+#: Package → the checks of documents in its inputs.
+DOCUMENTS: dict[str, Callable[[Record], Iterable[Finding]]] = {
+    "aws": aws_documents.documents,
+    "gcp": google.documents,
+}
 
 
 @functools.cache
@@ -49,8 +58,8 @@ def resource(record: Record, report: Report | None = None) -> list[Finding]:
         ]
         if record.package == "aws":
             found += aws_documents.together(record, model, placed)
-    if record.package == "aws":
-        found += aws_documents.documents(record)
+    if record.package in DOCUMENTS:
+        found += DOCUMENTS[record.package](record)
     if report is not None:
         report.sources[record.token] = tuple(model.source for model in kinds)
         if not kinds:

@@ -15,7 +15,7 @@ import pulumi
 from pulumi.runtime import mocks, settings
 
 from engine import wire
-from engine.standin import Failures, FakeCloud, invokes, naming
+from engine.standin import Failures, FakeCloud, invokes, naming, values
 from engine.standin.lifecycle import Call, Incomplete, Lifecycle, Refused
 from engine.standin.rules import PACKAGES, load
 from engine.standin.template import Missing
@@ -52,7 +52,7 @@ class StandInMocks(mocks.Mocks):
         except (Refused, Incomplete) as error:
             self.recording.refused.append(f"{args.typ} {args.name}: {error}")
             return f"{args.name}-id", plain
-        return made, wire.reveal(outputs)
+        return made, wire.reveal(values.plain(outputs))
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         package = args.token.split(":")[0]

@@ -58,6 +58,8 @@ class Names:
             if self.lone_items and not (isinstance(value, str) and node.element.kind == "object"):
                 return Row(path, [self.place(node.element, value, path)])
             return Leaf(path, value)
+        if node.kind == "map" and isinstance(value, list) and path.endswith("userAssignedIdentities"):
+            return Branch(path, {str(one): Leaf(f"{path}[{n}]", None) for n, one in enumerate(value)})
         if node.kind == "map" and isinstance(value, Mapping):
             placed = Branch(path)
             for key, item in value.items():
@@ -74,11 +76,8 @@ class Names:
             if item is None:
                 continue
             names = self._find(node, str(key), below)
-            if names == [""]:  # the SDK has an object where the vendor has none
-                inner = self._object(node, item, below) if isinstance(item, Mapping) else None
-                if isinstance(inner, Branch):
-                    for name, child in inner.children.items():
-                        placed.put(name, child)
+            if names == [""]:  # the SDK has an object, or a document, where the vendor has none
+                self._dissolve(placed, node, item, below)
             elif names is None:
                 if self.exact:
                     placed.extra.append((below, str(key)))
@@ -87,6 +86,14 @@ class Names:
             elif names:
                 self._put(placed, node, names, item, below)
         return placed
+
+    def _dissolve(self, placed: Branch, node: Node, item: Any, path: str) -> None:
+        document = parsed_document(item) if isinstance(item, str) else None
+        inner = Names(exact=True).place(node, document, path) if document else self.place(node, item, path)
+        if isinstance(inner, Branch):
+            placed.extra += inner.extra
+            for name, child in inner.children.items():
+                placed.put(name, child)
 
     def _put(self, placed: Branch, node: Node, names: list[str], item: Any, path: str) -> None:
         name, *rest = names
@@ -102,16 +109,18 @@ class Names:
 
     def _find(self, node: Node, key: str, path: str) -> list[str] | None:
         """Path in the model for an input's name; [] for what is the provider's own, None where there is none."""
-        if key in node.properties:
-            return [key]
         if self.exact:
+            if key in node.properties:
+                return [key]
             folded = node.squeezed.get(squeeze(key)) if self.fold else None
             return [folded] if folded else None
         plain = steps(path)
         for known in (plain, f"*.{key}"):
             if known in self.aliases:
                 alias = self.aliases[known]
-                return [] if alias is None else alias.rstrip(".").split(".")
+                return [] if alias is None else [part.replace("~", ".") for part in alias.rstrip(".").split(".")]
+        if key in node.properties:
+            return [key]
         for wanted in (squeeze(key), squeeze(self.subject + key), squeeze(node.name + key)):
             if wanted in node.squeezed:
                 return [node.squeezed[wanted]]

@@ -12,6 +12,8 @@ from operations.schema.mocked import of_function
 FOLDER = Path(__file__).resolve().parent
 CONFIG = {
     "aws": {"aws:region": "us-east-1"},
+    "azure": {"azure-native:location": "westeurope"},
+    "gcp": {"gcp:project": "schema-project", "gcp:region": "europe-west1"},
 }
 
 
