@@ -36,7 +36,7 @@ class _Cycle:
         self.predictor = predictor
         self.headers = headers
         self.keep_alive = keep_alive
-        self.body: list[bytes] = []
+        self.body: bytes | bytearray = b""
         self.disconnected = False
         self.response_complete = False
         self.message_event = _NOBODY_WAITS
@@ -81,7 +81,14 @@ class DirectProtocol(GuardedProtocol):
         if self._direct is None:
             super().on_body(body)
         else:
-            self._direct.body.append(body)
+            cycle = self._direct
+            self._no_body = 0
+            if not cycle.body:
+                cycle.body = body
+            else:
+                if type(cycle.body) is bytes:  # in one growing piece: a client may send a byte at a time
+                    cycle.body = bytearray(cycle.body)
+                cycle.body += body
 
     def on_message_complete(self) -> None:
         cycle = self._direct
@@ -90,8 +97,7 @@ class DirectProtocol(GuardedProtocol):
             return
         self._direct = None
         self.request_ended()
-        body = cycle.body[0] if len(cycle.body) == 1 else b"".join(cycle.body)
-        answer = cycle.predictor(cycle.headers, body)
+        answer = cycle.predictor(cycle.headers, bytes(cycle.body))
         if isinstance(answer, Response):
             self._write(cycle, answer)
             return

@@ -6,7 +6,7 @@ from model_server import limits
 from model_server import model as models
 from model_server.errors import Exit, StartError
 from model_server.settings import Settings
-from model_server.source import local_folder
+from model_server.source import discard, local_folder
 
 #: Seconds of one row from which a model gets more than one thread.
 THREADS_PAY_SECONDS = 0.002
@@ -29,11 +29,14 @@ def load_model(settings: Settings, uri: str) -> models.Model:
     Raises StartError.
     """
     folder = local_folder(uri)
-    model = models.load(folder, name=settings.model_name, threads=1)
-    threads = limits.threads_per_process(settings.workers)
-    if threads == 1 or model.cost.seconds(1) < THREADS_PAY_SECONDS:
-        return model
-    return models.load(folder, name=settings.model_name, threads=threads)
+    try:
+        model = models.load(folder, name=settings.model_name, threads=1)
+        threads = limits.threads_per_process(settings.workers)
+        if threads == 1 or model.cost.seconds(1) < THREADS_PAY_SECONDS:
+            return model
+        return models.load(folder, name=settings.model_name, threads=threads)
+    finally:
+        discard(folder)  # each reload would leave one behind
 
 
 def _check_canary(stable: models.Model, canary: models.Model) -> None:

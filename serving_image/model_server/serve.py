@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import uvicorn
 import uvloop
@@ -33,6 +36,8 @@ from model_server.worker import Worker
 from spec import contracts
 
 log = logging.getLogger("model_server")
+
+T = TypeVar("T")
 
 #: Seconds an idle connection is kept: longer than the load balancers of the clouds keep theirs (60), so that it is
 #: they who close, and no request meets a closed connection.
@@ -94,6 +99,7 @@ class Process(uvicorn.Server):
             self._shared.percent = settings.canary_percent
         self._exit = Exit.OK
         self._loading: asyncio.Task[None] | None = None
+        self._again = False
 
     def run_to_end(self) -> Exit:
         """Serve until told to stop. Returns the exit code."""
@@ -163,7 +169,7 @@ class Process(uvicorn.Server):
 
     async def _load(self) -> None:
         settings, app = self._settings, self._app
-        stable, canary = await asyncio.get_running_loop().run_in_executor(None, load_models, settings)
+        stable, canary = await _on_thread(load_models, settings)
         split = Split(self._shared, settings.sticky_header) if app.serving is None else app.serving.split
         app.serve(Serving(stable, canary, split, self._served))
         if self._worker is None or self._worker.early:
@@ -208,6 +214,12 @@ class Process(uvicorn.Server):
     def _reload(self) -> None:
         """Load again what the URIs point at now; what is served goes on being served where that fails."""
         if self._loading is not None and not self._loading.done():
+            if not self._again:  # what is being read may be older than the wish
+                self._again = True
+                self._loading.add_done_callback(lambda _: self._reload())
+            return
+        self._again = False
+        if self.should_exit:
             return
 
         async def load() -> None:
@@ -249,3 +261,24 @@ class Process(uvicorn.Server):
 
     def _exit_now(self) -> None:
         self.should_exit = True
+
+
+async def _on_thread(do: Callable[[Settings], T], settings: Settings) -> T:
+    """Run on a thread that the process's end does not wait for: a store may be silent for longer than the grace."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def tell(act: Callable[..., None], what: object) -> None:
+        if not done.done():
+            act(what)
+
+    def work() -> None:
+        try:
+            outcome = functools.partial(tell, done.set_result, do(settings))
+        except BaseException as error:
+            outcome = functools.partial(tell, done.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(outcome)
+
+    threading.Thread(target=work, name="load", daemon=True).start()
+    return await done

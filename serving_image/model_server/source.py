@@ -15,6 +15,14 @@ from spec import release as releases
 #: Folders below the given one in which a platform may have put the release (Azure ML: <model>/<version>).
 SEARCH_DEPTH = 3
 
+_FETCHED: set[Path] = set()
+
+
+@atexit.register
+def _discard_all() -> None:
+    for folder in list(_FETCHED):
+        discard(folder)
+
 
 def local_folder(uri: str) -> Path:
     """The folder of the release at `uri`. Raises StartError where there is none."""
@@ -29,8 +37,12 @@ def local_folder(uri: str) -> Path:
         folder = Path(unquote(parts.path))
     elif parts.scheme in stores.SCHEMES:
         folder = Path(tempfile.mkdtemp(prefix="release-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        stores.fetch(uri, folder)
+        _FETCHED.add(folder)
+        try:
+            stores.fetch(uri, folder)
+        except StartError:
+            discard(folder)
+            raise
     elif "://" in uri:
         raise StartError(
             Exit.BAD_SETTING,
@@ -63,3 +75,10 @@ def find_release(folder: Path, uri: str) -> Path:
         Exit.NO_RELEASE,
         f"no one release at {uri}: {folder} {what}; name the folder of one version, such as models/digits/v1",
     )
+
+
+def discard(folder: Path) -> None:
+    """Remove the folder of a release that was fetched, once it is loaded; a folder that somebody named stays."""
+    if folder in _FETCHED:
+        _FETCHED.discard(folder)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -21,6 +21,8 @@ SCHEMES = ("s3", "gs", "az")
 #: Attempts to read a release from a store that is away, and seconds before the second; each pause doubles.
 ATTEMPTS = 5
 FIRST_PAUSE = 0.5
+#: How long the store may be silent, and a whole request take: a large model needs long, a store that hangs gets less.
+CLIENT = {"connect_timeout": "5s", "read_timeout": "10s", "timeout": "1h"}
 
 
 def open_store(uri: str) -> tuple[Any, str]:
@@ -35,8 +37,8 @@ def open_store(uri: str) -> tuple[Any, str]:
         raise StartError(Exit.BAD_SETTING, f"{uri!r} names no bucket; allowed: such as s3://bucket/digits/v1")
     if parts.scheme == "s3":
         plain = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
-        options: Any = {"client_options": {"allow_http": True}} if plain else {}
-        return S3Store(parts.netloc, retry_config=retry, **options), _prefix(path)
+        options: Any = {**CLIENT, "allow_http": plain}
+        return S3Store(parts.netloc, retry_config=retry, client_options=options), _prefix(path)
     if parts.scheme == "gs":
         emulator = os.environ.get("STORAGE_EMULATOR_HOST")
         if emulator:
@@ -44,20 +46,20 @@ def open_store(uri: str) -> tuple[Any, str]:
                 f'{{"gcs_base_url":"{emulator.rstrip("/")}","disable_oauth":true,'
                 '"client_email":"","private_key":"","private_key_id":""}'
             )
-            client: Any = {"allow_http": True}
+            client: Any = {**CLIENT, "allow_http": True}
             return GCSStore(parts.netloc, service_account_key=key, client_options=client, retry_config=retry), _prefix(
                 path
             )
-        return GCSStore(parts.netloc, retry_config=retry), _prefix(path)
+        return GCSStore(parts.netloc, client_options=CLIENT, retry_config=retry), _prefix(path)  # pyright: ignore[reportArgumentType]
     container, _, rest = path.partition("/")
     if not container:
         raise StartError(
             Exit.BAD_SETTING, f"{uri!r} names no container; allowed: az://account/container/path, such as digits/v1"
         )
     endpoint = os.environ.get("AZURE_STORAGE_ENDPOINT")
-    azure: Any = {"account_name": parts.netloc}
+    azure: Any = {"account_name": parts.netloc, "client_options": CLIENT}
     if endpoint:
-        azure |= {"endpoint": endpoint, "client_options": {"allow_http": endpoint.startswith("http://")}}
+        azure |= {"endpoint": endpoint, "client_options": {**CLIENT, "allow_http": endpoint.startswith("http://")}}
     return AzureStore(container, retry_config=retry, **azure), _prefix(rest)
 
 
