@@ -32,9 +32,11 @@ UNITS = {
 Figures = dict[str, float]
 
 
-async def write_for_ever(config: EmfConfig, metrics: Metrics, model: str) -> None:
-    """Write a line per interval and release; what happened in an interval is the difference to the one before."""
-    before = figures(metrics)
+async def write_for_ever(config: EmfConfig, metrics: Metrics, model: str, before: dict[str, Figures]) -> None:
+    """Write a line per interval and release; what happened in an interval is the difference to the one before.
+
+    before: the figures when the process began, so that requests answered since then are in the first line.
+    """
     while True:
         await asyncio.sleep(config.interval)
         now = figures(metrics)

@@ -200,9 +200,10 @@ class Process(uvicorn.Server):
 
     async def _write_emf(self, config: EmfConfig) -> None:
         """Once the model has a name; of several processes the first one writes for all."""
+        before = emf.figures(self._app.metrics)
         while self._app.serving is None:
             await asyncio.sleep(0.1)
-        await emf.write_for_ever(config, self._app.metrics, self._app.serving.name)
+        await emf.write_for_ever(config, self._app.metrics, self._app.serving.name, before)
 
     def _ask_reload(self) -> None:
         """The admin route's way: one of several processes asks the supervisor, which tells all of them (SIGHUP)."""

@@ -9,9 +9,9 @@ import json
 import sys
 
 import numpy as np
-import tritonclient.http as triton
-from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
-from kserve.protocol.infer_type import RequestedOutput
+import tritonclient.http as triton  # pyright: ignore[reportMissingImports] # in the environment that runs this
+from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig  # pyright: ignore[reportMissingImports]
+from kserve.protocol.infer_type import RequestedOutput  # pyright: ignore[reportMissingImports]
 
 
 def outputs(result, names=("label", "probabilities")):
