@@ -19,6 +19,8 @@ from operations.workspace import Workspace
 if TYPE_CHECKING:
     from operations.rehearsal.report import Report
 
+_HERE = Path(__file__).resolve().parent.parent
+
 console = Console(soft_wrap=False, highlight=False)
 
 
@@ -64,7 +66,7 @@ def rehearse(
 
 def rehearse_command(
     stack: Annotated[str, typer.Option(help="Stack whose settings (Pulumi.<stack>.yaml) are used.")] = "dev",
-    program: Annotated[Path, typer.Option(help="Folder of a Pulumi program; this project's own by default.")] = Path(),
+    program: Annotated[Path, typer.Option(help="Folder of a Pulumi program; this project's own by default.")] = _HERE,
     engine: Annotated[str, typer.Option(help="cli, embedded, or empty: the CLI where it is on PATH.")] = "",
     markdown: Annotated[Path | None, typer.Option(help="Also write the report to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")] = False,

@@ -138,7 +138,9 @@ class Life:
     def _interrupted(self) -> None:
         self._begin("failed in the middle")
         planned = self.engine.run("preview")
-        middle = max(len(planned.urns("create")) // 3, 1)
+        count = len(planned.urns("create"))
+        # At least one before it, where there is more than one.
+        middle = min(max(count // 3, 1), max(count - 1, 0))
         self.stand_in.failures.add(Failure("denied", operation="create", skip=middle))
         broken = self.engine.run("up")
         self.stand_in.failures.clear()
