@@ -133,11 +133,11 @@ class LocalRunner:
             if hasattr(watched, "cpu_affinity"):
                 watched.cpu_affinity(watched.cpu_affinity()[: job.resources.cpu])
             self._watch(process, watched, job, began)
+            printed = process.stdout.read() if process.stdout else ""
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        printed = process.stdout.read() if process.stdout else ""
+            process.communicate()  # waits, and closes the pipe
         if process.returncode != 0:
             raise TrainingError(f"the job failed with exit code {process.returncode}; what it said stands above")
         result = json.loads(printed.splitlines()[-1])
