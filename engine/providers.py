@@ -36,11 +36,15 @@ class ProviderError(EngineError):
     """A provider refused or failed.
 
     partial: what exists nevertheless, where the provider says so: (id, outputs, reasons).
+    lost: there was no answer, so that nobody knows whether it was done.
     """
 
-    def __init__(self, message: str, partial: tuple[str, dict[str, Any], list[str]] | None = None) -> None:
+    def __init__(
+        self, message: str, partial: tuple[str, dict[str, Any], list[str]] | None = None, *, lost: bool = False
+    ) -> None:
         super().__init__(message)
         self.partial = partial
+        self.lost = lost
 
 
 @dataclass(frozen=True)
@@ -293,7 +297,9 @@ def _fail(what: str, where: str, error: grpc.RpcError, back: Callable[[Any], dic
     call: Any = error  # what a stub raises is a call as well, which the types do not say
     code, details = call.code(), call.details() or ""
     if code == grpc.StatusCode.UNAVAILABLE:
-        raise ProviderError(f"{where}: the provider's process ended or cannot be reached during {what}") from error
+        raise ProviderError(
+            f"{where}: the provider's process ended or cannot be reached during {what}", lost=True
+        ) from error
     partial, lines = None, []
     for key, value in call.trailing_metadata() or ():
         if key != "grpc-status-details-bin":

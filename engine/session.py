@@ -68,7 +68,7 @@ class Session:
             self._finish(rehearsal, code)
             if rehearsal.errors:
                 raise _failure(rehearsal, changed=False)
-            self._warn_of_interrupted(run)
+            self._warn_of_interrupted(run, "it is created again now, which fails where its name is taken")
             with self._stopping(run):
                 code = self._child.run()
             self._finish(run, code)
@@ -96,6 +96,7 @@ class Session:
     def refresh(self) -> Result:
         run = self._run(self._state)
         self._demand_providers(run)
+        self._warn_of_interrupted(run, "no refresh can find it, since nobody was told its id")
         with self._interruptible(run):
             refresh_all(run)
         return self._result(run)
@@ -106,6 +107,7 @@ class Session:
         with self._interruptible(run):
             delete_all(run, self._state.resources())
         if not run.errors:
+            self._warn_of_interrupted(run, "the stack is gone and remembers it no longer")
             self._state.interrupted = []
             self._state.save()
         return self._result(run)
@@ -187,12 +189,17 @@ class Session:
         except EngineError as error:
             run.fail(str(error))
 
-    def _warn_of_interrupted(self, run: Run) -> None:
+    def _warn_of_interrupted(self, run: Run, then: str) -> None:
+        """Name what may exist without being known: creations whose end nobody saw (a kill, a crashed provider)."""
         for operation in self._state.interrupted:
+            resource = operation["resource"]
+            named = ", ".join(repr(name) for name in _names(resource["type"], resource.get("inputs") or {}))
             run.log(
                 "warning",
-                f"an earlier run was interrupted while creating {operation['resource']['urn']}: it may exist without "
-                "being known here; it is created again now",
+                f"an earlier run was interrupted while creating {resource['urn']}: it may exist"
+                f"{f' under the name {named}' if named else ''} without being known here; {then}. "
+                "Look for it, and remove it if it is there",
+                resource["urn"],
             )
 
     @contextlib.contextmanager
@@ -221,6 +228,16 @@ class Session:
         steps = tuple(run.steps)
         outputs = wire.mask(stack_outputs(run.state))
         return Result(count(steps), steps, outputs, time.monotonic() - self._began)
+
+
+def _names(type_: str, inputs: Mapping[str, Any]) -> list[str]:
+    """What a resource's inputs call it in the cloud: `name`, `accountName`, a bucket's `bucket`, a manifest's name."""
+    own = type_.split(":")[-1].lower()
+    found = [value for key, value in inputs.items() if key in ("name", own) or key.endswith("Name")]
+    metadata = inputs.get("metadata")
+    if isinstance(metadata, Mapping):
+        found.append(metadata.get("name"))
+    return [name for name in found if isinstance(name, str)]
 
 
 def _errors_only(tell: Callable[[Event], None]) -> Callable[[Event], None]:

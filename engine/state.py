@@ -37,6 +37,8 @@ class State:
         self.operations: dict[int, tuple[Resource, str]] = {}
         #: Creations that an earlier, killed run began and whose end nobody knows: (resource, JSON).
         self.interrupted: list[dict[str, Any]] = []
+        #: Inputs of what those operations were creating, by URN.
+        self.half_made: dict[str, dict[str, Any]] = {}
         self.crypter: Crypter | None = None
         #: A preview changes the state in memory only.
         self.frozen = False
@@ -50,7 +52,7 @@ class State:
     def rehearsal(self) -> State:
         """A copy that is never written, to try a run on."""
         copy = State(self.path, self.stack_name)
-        copy.frozen, copy.crypter = True, self.crypter
+        copy.frozen, copy.crypter, copy.half_made = True, self.crypter, self.half_made
         for resource in self.resources():
             twin = replace(resource)
             copy.old[id(twin)] = twin
@@ -81,6 +83,14 @@ class State:
                 self.interrupted = [op for op in self.interrupted if op["resource"].get("urn") != add.urn]
         if save:
             self.save()
+
+    def lose(self, resource: Resource) -> None:
+        """Note that nobody knows whether `resource` was created: the state keeps its name for the runs to come."""
+        with self.lock:
+            self.operations.pop(id(resource), None)
+            others = [op for op in self.interrupted if op["resource"].get("urn") != resource.urn]
+            self.interrupted = [*others, {"resource": json.loads(self._text(resource)), "type": "creating"}]
+        self.save()
 
     def rename(self, old: str, new: str) -> None:
         with self.lock:
@@ -223,6 +233,7 @@ def load(backend: Path, project: str, stack: str, passphrase: str, salt: str | N
             # Only an unfinished creation may have left something behind that the state does not hold.
             if operation["type"] == "creating":
                 state.interrupted.append(_resealed(operation, reader, state))
+                state.half_made[operation["resource"]["urn"]] = _resource(operation["resource"], reader).inputs
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise _damaged(path, f"an entry lacks or misuses {error}") from None
     deployment.pop("manifest", None)

@@ -149,7 +149,8 @@ class Steps:
     def _custom(self, goal: Goal, old: Resource | None, new: Resource, provider: Provider) -> Resource:
         cleared = self._clearing.take(goal.urn)
         if cleared is not None or old is None or old.external:
-            new.inputs = self._check(goal, provider, {}, goal.inputs)
+            # What an earlier run may have created keeps its made-up name: a second one beside it would go unnoticed.
+            new.inputs = self._check(goal, provider, self._state.half_made.get(goal.urn, {}), goal.inputs)
             if cleared is None:
                 return self._create(self._step("create", goal, None, new), old, new, provider)
             step = self._step("replace", goal, cleared, new, delete_first=True)
@@ -213,6 +214,8 @@ class Steps:
                     new.id, outputs, new.init_errors = error.partial
                     new.outputs = wire.mark_secret(outputs, new.additional_secret_outputs)
                     self._keep(step, old, new)
+                elif error.lost:
+                    state.lose(new)
                 else:
                     state.end(new)
                 raise

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from engine.standin import FakeCloud
+from engine.standin.cloud import CloudObject
 from engine.standin.rules import PACKAGES
 
 
@@ -23,16 +24,26 @@ def _played(resources: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     ]
 
 
-def strangers(cloud: FakeCloud, resources: Iterable[Mapping[str, Any]], retained: Iterable[str] = ()) -> list[str]:
-    """What the cloud holds and the state does not know: ``type id``. ``retained``: types that are kept on purpose."""
+def unknown(
+    cloud: FakeCloud, resources: Iterable[Mapping[str, Any]], retained: Iterable[str] = ()
+) -> list[CloudObject]:
+    """Objects of the cloud that the state does not know. ``retained``: types that are kept on purpose."""
     known = Counter((one["type"], one.get("id", "")) for one in _played(resources))
-    held = Counter((one.type, one.id) for one in cloud.objects().values() if one.managed)
     patterns = tuple(retained)
-    return sorted(
-        f"{token} {object_id}"
-        for (token, object_id), _ in (held - known).items()
-        if not any(fnmatch.fnmatchcase(token, pattern) for pattern in patterns)
-    )
+    found = []
+    for one in cloud.objects().values():
+        if not one.managed:
+            continue
+        if known[(one.type, one.id)]:
+            known[(one.type, one.id)] -= 1
+        elif not any(fnmatch.fnmatchcase(one.type, pattern) for pattern in patterns):
+            found.append(one)
+    return found
+
+
+def strangers(cloud: FakeCloud, resources: Iterable[Mapping[str, Any]], retained: Iterable[str] = ()) -> list[str]:
+    """The same in words: ``type id``."""
+    return sorted(f"{one.type} {one.id}" for one in unknown(cloud, resources, retained))
 
 
 def ghosts(cloud: FakeCloud, resources: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -49,6 +49,7 @@ class Engine(Protocol):
 
     def run(self, operation: Operation) -> Outcome: ...
     def resources(self) -> list[dict[str, Any]]: ...
+    def pending(self) -> set[str]: ...
 
 
 class EmbeddedRun:
@@ -80,7 +81,11 @@ class EmbeddedRun:
         return Outcome(operation, True, steps, "", time.monotonic() - started)
 
     def resources(self) -> list[dict[str, Any]]:
-        return _resources(self._backend, self._program)
+        return list(_latest(self._backend, self._program).get("resources") or [])
+
+    def pending(self) -> set[str]:
+        """URNs of creations whose end nobody saw, as the state remembers them."""
+        return _pending(_latest(self._backend, self._program))
 
 
 class CliRun:
@@ -133,7 +138,11 @@ class CliRun:
         return Outcome(operation, True, _steps(seen), "", time.monotonic() - started)
 
     def resources(self) -> list[dict[str, Any]]:
-        return _resources(self._backend, self._program)
+        return list(_latest(self._backend, self._program).get("resources") or [])
+
+    def pending(self) -> set[str]:
+        """URNs of creations whose end nobody saw, as the state remembers them."""
+        return _pending(_latest(self._backend, self._program))
 
 
 def _op(op: Any) -> str:
@@ -158,10 +167,15 @@ def _steps(seen: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(kept))
 
 
-def _resources(backend: Path, program: Program) -> list[dict[str, Any]]:
-    """Resources of the stack's state file; both engines write the same layout."""
+def _latest(backend: Path, program: Program) -> dict[str, Any]:
+    """The deployment in the stack's state file; both engines write the same layout."""
     file = backend / ".pulumi" / "stacks" / program.name / f"{program.stack}.json"
     if not file.exists():
-        return []
+        return {}
     checkpoint: Mapping[str, Any] = json.loads(file.read_text())["checkpoint"]
-    return list((checkpoint.get("latest") or {}).get("resources") or [])
+    return checkpoint.get("latest") or {}
+
+
+def _pending(latest: Mapping[str, Any]) -> set[str]:
+    operations = latest.get("pending_operations") or []
+    return {operation["resource"]["urn"] for operation in operations if operation["type"] == "creating"}
