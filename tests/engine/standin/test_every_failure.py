@@ -1,8 +1,8 @@
 """Every kind of failure at each step of the small programs: the runs after it converge, and after each of them the
 cloud holds nothing that the state does not know. Both are read from the fake cloud's file and from the state's.
 
-By default each kind meets one program or two, so that each program and each kind is met; REHEARSAL_MATRIX=full takes
-every kind to every program (six to fifteen minutes). What this does not prove: that a vendor fails the way its stand-in
+By default each kind meets one program or two, so that each program and each kind is met (about two minutes on two quiet
+cores); REHEARSAL_MATRIX=full takes every kind to every program (some ten minutes). What this does not prove: that a vendor fails the way its stand-in
 does.
 """
 
@@ -26,8 +26,8 @@ CHOSEN = {
     "quota": ("kubernetes",),
     "conflict": ("azure",),
     "slow": ("gcp",),
-    "timed_out": ("kubernetes", "aws"),
-    "partial": ("kubernetes", "azure"),
+    "timed_out": ("kubernetes",),
+    "partial": ("kubernetes",),
     "delete_refused": ("kubernetes", "aws"),
     "crash": ("kubernetes",),
     "crash_after": ("kubernetes",),
