@@ -1,9 +1,9 @@
 """Every kind of failure at each step of the small programs: the runs after it converge, and after each of them the
 cloud holds nothing that the state does not know. Both are read from the fake cloud's file and from the state's.
 
-By default each kind meets one program or two, so that each program and each kind is met (about two minutes on two quiet
-cores); REHEARSAL_MATRIX=full takes every kind to every program (some ten minutes). What this does not prove: that a vendor fails the way its stand-in
-does.
+By default each kind meets one program or two, so that each program and each kind is met; REHEARSAL_MATRIX=full takes
+every kind to every program, which takes four times as long. What this does not prove: that a vendor fails the way its
+stand-in does.
 """
 
 from __future__ import annotations
