@@ -124,6 +124,9 @@ env-torch: .venv-torch/.ready ## the environment of the trainer torch
 	bash training/environments/torch.sh $(PY) $(@D)
 	touch $@
 
+schema: $(SCHEMA_READY) ## hold every input of a stack against what its vendor publishes (STACK=aws FORMAT=tree|json|markdown)
+	@$(PY) -m operations schema --stack $(STACK) --format $(FORMAT)
+
 test: $(TEST_READY) ## run the tests
 	@$(PY) -m pytest $(PYTEST_ARGS)
 
@@ -140,6 +143,9 @@ docs: $(UP_READY) ## write the generated pages anew
 	$(PY) -m spec.capabilities > docs/capabilities.md
 	$(PY) -m spec.contracts_page > docs/contracts.md
 	$(PY) -m spec.metrics_page > docs/metrics.md
+
+docs-schema: $(SCHEMA_READY) ## measure the schema checks anew, into docs/schema.md
+	@$(PY) -m operations.schema.page
 
 # Each peer has an environment of its own; PEERS=none needs none of them.
 BENCH_PEERS := $(notdir $(patsubst %/,%,$(wildcard benchmarks/peers/*/)))

@@ -12,6 +12,7 @@ from operations import commands
 from operations.errors import OperationError
 from operations.plan import plan_command
 from operations.rehearse import rehearse_command
+from operations.schema.command import schema
 from operations.workspace import Workspace
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -52,6 +53,7 @@ def outputs(stack: Stack = "dev") -> None:
 
 app.command(name="plan")(plan_command)
 app.command(name="rehearse")(rehearse_command)
+app.command(name="schema")(schema)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Sequence
 
-from operations.schema import aws, aws_documents, azure, google, references, sdk
+from operations.schema import aws, aws_documents, azure, google, own, references, sdk
 from operations.schema.findings import Finding, Record, Recording, Report, unique
 from operations.schema.models import Model
 from operations.schema.translate import Names
@@ -46,7 +46,7 @@ def check(recording: Recording) -> Report:
 
 def resource(record: Record, report: Report | None = None) -> list[Finding]:
     """The findings about one resource by itself."""
-    found = list(_sdk(record))
+    found = [*_sdk(record), *own.findings(record)]
     unmapped: list[set[str]] = []
     kinds = models(record.token)
     for model in kinds:

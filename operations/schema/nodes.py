@@ -36,6 +36,12 @@ class Node:
     pairs: tuple[str, str] | None = None
     #: Texts are compared without regard to case.
     fold: bool = False
+    _words: Callable[[], Mapping[str, str]] = field(default=dict)
+
+    @functools.cached_property
+    def words(self) -> Mapping[str, str]:
+        """What the SDK's documentation says about each property."""
+        return self._words()
 
     @functools.cached_property
     def properties(self) -> Mapping[str, Node]:

@@ -31,11 +31,6 @@ def model(token: str) -> Node | None:
     return None if found is None else _object(found)
 
 
-def docs(token: str) -> type | None:
-    """The class that takes a type's inputs, for its documentation."""
-    return _args_class(token)
-
-
 def _args_class(token: str) -> type | None:
     file = shapes.source_file(token)
     if file is None:
@@ -68,7 +63,15 @@ def _object(cls: type) -> Node:
         functools.partial(_properties, cls),
         required=required,
         tag=_tag(cls, names),
+        _words=functools.partial(_documentation, cls, names),
     )
+
+
+def _documentation(cls: type, names: dict[str, str]) -> dict[str, str]:
+    """Wire name → what the class's documentation says about it."""
+    text = inspect.getdoc(cls.__init__) or ""
+    found = re.split(r"^\s*:param [^:]*?(\w+): ", text, flags=re.MULTILINE)
+    return {names[py]: words for py, words in zip(found[1::2], found[2::2], strict=False) if py in names}
 
 
 def _properties(cls: type) -> dict[str, Node]:
