@@ -114,21 +114,30 @@ class Capture:
                 self._drop(f"{contracts.CAPTURE_MAX_MIB} is reached")
             elif self._attempt(self._target.write, line):
                 written += len(line)
+            self._attempt(self._target.flush_if_old)  # a busy server has no pause to do it in
 
     def _attempt(self, act: Any, *args: Any) -> bool:
         try:
             act(*args)
         except Exception as error:  # disk full, store away: whatever it is, serving goes on
-            self._drop(str(error))
+            self._drop(str(error), getattr(error, "lines", 1))
             return False
         return True
 
-    def _drop(self, why: str) -> None:
-        self._metrics.capture_dropped.inc()
+    def _drop(self, why: str, lines: int = 1) -> None:
+        self._metrics.capture_dropped.inc(lines)
         now = time.monotonic()
         if now - self._complained > COMPLAIN_SECONDS or not self._complained:
             self._complained = now
             log.error("captured requests are dropped: %s", why)
+
+
+class _LostError(OSError):
+    """An object was not stored; `lines` went with it."""
+
+    def __init__(self, why: str, lines: int) -> None:
+        super().__init__(why)
+        self.lines = lines
 
 
 class _Folder:
@@ -202,8 +211,12 @@ class _Store:
 
         self._count += 1
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        key = f"{self._prefix}capture-{stamp}-{os.getpid()}-{self._count}.jsonl"
         lines, self._lines, self._size = self._lines, [], 0
-        obstore.put(self._store, f"{self._prefix}capture-{stamp}-{os.getpid()}-{self._count}.jsonl", b"".join(lines))
+        try:
+            obstore.put(self._store, key, b"".join(lines))
+        except Exception as error:  # each store has errors of its own
+            raise _LostError(str(error), len(lines)) from None
 
 
 def _target(uri: str, retention_days: int | None) -> _Folder | _Store:

@@ -144,8 +144,7 @@ class Process(uvicorn.Server):
         if worker.early or self._loading is None:
             return
         with self._signals():
-            await self._loading
-            while not self._shared.ready and not self.should_exit:
+            while not (self._loading.done() and self._shared.ready) and not self.should_exit:
                 await asyncio.sleep(0.02)
 
     async def _watch_supervisor(self, worker: Worker) -> None:
