@@ -1,8 +1,9 @@
 """The servers whose contracts ours speaks, asked the same: SageMaker's Multi Model Server with its inference toolkit,
-and TorchServe. Each request of the tables goes to both; where ours answers another status, the table says why.
+TorchServe, and Azure ML's inference server.
 
-What this does not prove: what a platform's own front makes of a status. TensorFlow Serving is in no package registry:
-its contract is held against its documentation alone, in conformance.py.
+Each request of a table goes to both; where ours answers another status, the table says why. What this does not prove:
+what a platform's own front makes of a status. TensorFlow Serving is in no package registry: its contract is held
+against its documentation alone, in conformance.py.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ FOREIGN = Path(__file__).parent / "foreign"
 TOOLKIT = (
     "the toolkit leaves checks to the user's code, whose exception is a 500; ours never blames itself for a client"
 )
+SCRIPT = "an exception of the user's script is a 500; ours never blames itself for what a client sent"
 HANDLER = "an exception of the user's handler is a 503; ours never blames itself for what a client sent"
 ANY_METHOD = "the reference takes any method here; ours names the right one"
 
@@ -70,6 +72,10 @@ def _row(digits: Digits) -> bytes:
     return json.dumps(digits.rows[0]).encode()
 
 
+def _data(digits: Digits) -> bytes:
+    return json.dumps({"data": digits.rows[:2]}).encode()
+
+
 def _csv(digits: Digits) -> bytes:
     return "\n".join(",".join(map(str, row)) for row in digits.rows[:2]).encode()
 
@@ -87,6 +93,16 @@ SAGEMAKER = [
     Asked("unknown accept", 406, "POST", INVOKE, _csv, {**CSV, "accept": "image/png"}, 500, TOOLKIT),
     Asked("DELETE", 405, "DELETE", INVOKE, None, {}, 500, ANY_METHOD),
 ]
+SCORE = "/score"
+AZURE = [
+    Asked("root", 200, "GET", "/"),
+    Asked("rows", 200, "POST", SCORE, _data, JSON),
+    Asked("no such route", 404, "GET", "/nowhere"),
+    Asked("PUT", 405, "PUT", SCORE, b"x"),
+    Asked("DELETE", 405, "DELETE", SCORE),
+    Asked("no JSON", 400, "POST", SCORE, b"{", JSON, 500, SCRIPT),
+    Asked("a short row", 400, "POST", SCORE, b'{"data": [[1, 2]]}', JSON, 500, SCRIPT),
+]
 PREDICT = "/predictions/digits"
 TORCHSERVE = [
     Asked("ping", 200, "GET", "/ping"),
@@ -103,7 +119,10 @@ TORCHSERVE = [
 
 @contextlib.contextmanager
 def reference(command: Sequence[str | Path], env: dict[str, str], folder: Path, asked: Asked, digits: Digits) -> Any:
-    """A server in Java with workers in Python, until its first prediction is right; all of it ends with the block."""
+    """A server with its workers, once its first prediction is there; all of it ends with the block.
+
+    A `PORT` in the command stands for the port; who wants a file of settings finds `config.properties` in the folder.
+    """
     port, management, *others = _ports(5)
     (folder / "config.properties").write_text(
         f"inference_address=http://127.0.0.1:{port}\n"
@@ -118,7 +137,7 @@ def reference(command: Sequence[str | Path], env: dict[str, str], folder: Path, 
     log = folder / "server.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [*map(str, command)],
+            [str(port) if word == "PORT" else str(word) for word in command],
             cwd=folder,
             env={**own, "TEMP": str(folder), "PATH": path, "HOME": str(folder), **env},
             stdout=stream,
@@ -132,7 +151,7 @@ def reference(command: Sequence[str | Path], env: dict[str, str], folder: Path, 
             assert process.poll() is None, log.read_text()[-3000:]
             assert time.monotonic() < end, log.read_text()[-3000:]
             with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{url}/ping", timeout=5).status_code == 200 and asked.send(url, digits).is_success:
+                if asked.send(url, digits).is_success:
                     break
             time.sleep(0.5)
         yield url
@@ -182,6 +201,23 @@ def torchserve(digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> Iter
     command += ["--model-store", folder, "--models", "digits=digits.mar", "--ts-config", folder / "config.properties"]
     with reference(command, {}, folder, TORCHSERVE[1], digits) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def azmlinfsrv(digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    python = need_environment("azmlinfsrv", "make test-environments")
+    folder = tmp_path_factory.mktemp("azmlinfsrv")
+    command = [python.parent / "azmlinfsrv", "--entry_script", FOREIGN / "azure_score.py", "--port", "PORT"]
+    with reference(command, {"AZUREML_MODEL_DIR": str(digits.path)}, folder, AZURE[1], digits) as url:
+        yield url
+
+
+@pytest.mark.parametrize("asked", AZURE, ids=lambda asked: asked.name)
+def test_azures_own_server(asked: Asked, server: ServerProcess, azmlinfsrv: str, digits: Digits) -> None:
+    ours, theirs = asked.send(server.url, digits), asked.send(azmlinfsrv, digits)
+    asked.agree(ours, theirs)
+    if asked.status >= 400 and asked.path == SCORE:
+        assert ours.json().keys() == theirs.json().keys() == {"message"}
 
 
 @pytest.mark.parametrize("asked", SAGEMAKER, ids=lambda asked: asked.name)
