@@ -178,7 +178,7 @@ def computed_outputs(scope: Scope) -> dict[str, Any]:
     outputs: dict[str, Any] = {}
     for key, value in scope.inputs.items():
         if scope.rule.echo or described is None or key in described.outputs or key in described.optional:
-            outputs[key] = _as_answered(value) if key == "identity" else value
+            outputs[key] = as_answered(key, value)
     wanted = [*scope.rule.outputs]
     if described is not None:
         wanted += [key for key in (*described.outputs, *described.optional) if key in scope.rules.outputs_by_name]
@@ -202,12 +202,13 @@ def computed_outputs(scope: Scope) -> dict[str, Any]:
     return outputs
 
 
-def _as_answered(identity: Any) -> Any:
-    """Azure takes the user-assigned identities as a list of ids and answers with a map of what they are."""
-    ids = identity.get("userAssignedIdentities") if isinstance(identity, dict) else None
-    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
-        return identity
-    return {**identity, "userAssignedIdentities": {one: {} for one in ids}}
+def as_answered(key: str, value: Any) -> Any:
+    """An input as it comes back: Azure takes user-assigned identities as a list, and answers with a map by id."""
+    ids = value.get("userAssignedIdentities") if key == "identity" and isinstance(value, dict) else None
+    if not isinstance(ids, list):
+        return value
+    known = all(isinstance(one, str) for one in ids)
+    return {**value, "userAssignedIdentities": {one: {} for one in ids} if known else UNKNOWN}
 
 
 def _filler(key: str, kind: str, scope: Scope) -> Any:

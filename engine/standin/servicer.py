@@ -19,7 +19,7 @@ from pulumi.runtime.proto import (
 )
 
 from engine.grpc_status import status_pb2
-from engine.standin import invokes, naming, shapes
+from engine.standin import invokes, naming, objects, shapes
 from engine.standin.cloud import FakeCloud
 from engine.standin.failures import Failures
 from engine.standin.lifecycle import FLIGHT, Call, Incomplete, Lifecycle, Refused
@@ -227,7 +227,7 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
         rule = self.life.rule(call.token)
         described = shapes.shape(call.token)
         return {
-            key: value
+            key: objects.as_answered(key, value)
             for key, value in call.inputs.items()
             if key != naming.FILLED
             and key not in rule.outputs

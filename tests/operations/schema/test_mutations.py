@@ -14,6 +14,7 @@ from tests.operations.schema.programs import recording
 FLOORS = {"aws": 0.85, "azure": 0.80, "gcp": 0.70}
 
 
+@pytest.mark.timeout(900)  # a thousand mistakes: ten seconds, or minutes on a machine with much else to do
 @pytest.mark.parametrize("cloud", sorted(FLOORS))
 def test_mistakes_are_caught(cloud: str):
     found = mutations.score(recording(cloud))
