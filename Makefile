@@ -189,6 +189,7 @@ lock: | $(PY) ## renew constraints.txt from the requirements files
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header .local-requirements.in >> constraints.new
 	rm .local-requirements.in
 	mv constraints.new constraints.txt
+	$(MAKE) --no-print-directory image-lock
 	for name in tensorflow torch; do
 	  { printf '# Written by `make lock`: the exact version of every package in .venv-%s.\n' $$name
 	    $(PY) -m uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header training/environments/$$name.txt

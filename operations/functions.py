@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from operations.errors import OperationError
-from operations.image import WHEEL_OPTIONS, fetch_wheels, last_lines
+from operations.image import last_lines
 from operations.workspace import Workspace
 from serving_image.install_packages import UNUSED
 from spec.errors import SpecError
@@ -111,9 +111,7 @@ def _build(workspace: Workspace, kind: Kind, settings: FunctionSettings, folder:
         if kind.packages is None:
             shutil.copy(workspace.root / kind.lock, top / "requirements.txt")
         else:
-            wheels = folder / "wheels" / kind.folder
-            fetch_wheels(workspace, [workspace.root / kind.lock], wheels)
-            _install(wheels, workspace.root / kind.lock, top / kind.packages)
+            _install(workspace.root / kind.lock, top / kind.packages)
         if kind.target == "functions":
             (top / "host.json").write_text(json.dumps(host_file(settings), indent=2) + "\n")
         files = sorted(path for path in top.rglob("*") if path.is_file())
@@ -170,21 +168,24 @@ def _own_code(root: Path, kind: Kind, top: Path) -> None:
         shutil.copytree(handler, top / "functions" / kind.folder, ignore=ignore)
 
 
-def _install(wheels: Path, lock: Path, target: Path) -> None:
+def _install(lock: Path, target: Path) -> None:
+    """The lock's packages for the platforms' Python, each checked against its hash, whatever runs here."""
     command = [
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
-        *("--no-deps", "--require-hashes", "--no-index", f"--find-links={wheels}"),
-        *(f"--target={target}", f"--requirement={lock}", *WHEEL_OPTIONS),
+        *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--require-hashes"),
+        *("--only-binary=:all:", "--python-version=3.11", "--python-platform=x86_64-manylinux_2_28"),
+        *("--link-mode=copy", f"--target={target}", f"--requirement={lock}"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise OperationError(f"the packages of {lock} could not be installed: {last_lines(done.stderr)}")
-    for pattern in UNUSED:
+    # Who installed it, and when, would make each package another one.
+    for pattern in (*UNUSED, *(f"*.dist-info/{name}" for name in ("RECORD", "INSTALLER", "REQUESTED", "uv_*.json"))):
         for path in sorted(target.glob(pattern)):
             if path.is_dir():
                 shutil.rmtree(path)
             elif path.exists():
                 path.unlink()
+    (target / ".lock").unlink(missing_ok=True)
 
 
 def _zip(top: Path, files: Sequence[Path], target: Path) -> None:

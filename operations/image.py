@@ -7,6 +7,7 @@ needs no package index, only the base image.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import os
 import shutil
@@ -35,12 +36,17 @@ WHEEL_OPTIONS = (
 
 
 def build(
-    workspace: Workspace, *, base: str = DEFAULT_BASE, builder: str | None = None, push: str | None = None
+    workspace: Workspace,
+    *,
+    base: str = DEFAULT_BASE,
+    builder: str | None = None,
+    push: str | None = None,
+    no_cache: bool = False,
 ) -> BuiltImage:
     """Build the image into build/image/.
 
     base: image that it stands on. builder: name of a buildx builder. push: repository (with a tag, or without one) that
-    takes the image too. Raises OperationError.
+    takes the image too. no_cache: do every step anew. Raises OperationError.
     """
     buildx = find_buildx(workspace)
     folder = workspace.root / FOLDER
@@ -64,6 +70,7 @@ def build(
         *("--platform", PLATFORM),
         # An attestation makes the image an index, which SageMaker and Lambda refuse.
         *("--provenance=false", "--sbom=false"),
+        *(["--no-cache"] if no_cache else []),
         *("--build-context", f"wheels={wheels}"),
         *(part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")),
         *(part for output in outputs for part in ("--output", output)),
@@ -88,8 +95,12 @@ def build(
 def fetch_wheels(workspace: Workspace, locks: Sequence[Path], folder: Path) -> None:
     """Every wheel of the locks in the folder, each checked against its hash; others are removed.
 
-    Raises OperationError.
+    What was fetched for the same locks stays: the installation checks each hash again. Raises OperationError.
     """
+    mark = folder / "locks.sha256"
+    wanted = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()
+    if mark.is_file() and mark.read_text() == wanted:
+        return
     folder.mkdir(parents=True, exist_ok=True)
     fresh = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -106,6 +117,7 @@ def fetch_wheels(workspace: Workspace, locks: Sequence[Path], folder: Path) -> N
                 f"the packages of {lock.relative_to(workspace.root)} could not be fetched: {last_lines(done.stderr)}\n"
                 "Check the way to the package index; where a hash is wrong, somebody changed a package or the lock."
             )
+    (fresh / mark.name).write_text(wanted)
     shutil.rmtree(folder)
     fresh.rename(folder)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.proof", "pytester"]
+# tests.containers: one container engine, one registry and one image for all tests that need them.
+pytest_plugins = ["tests.proof", "pytester", "tests.containers"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -31,12 +31,8 @@ import pytest
 from components.image.built import BuiltImage
 from operations import image as images
 from operations.workspace import Workspace
-from tests.real_parts import ROOT, find, need
+from tests.real_parts import LOCAL_BIN, ROOT, find, need
 from tests.stores import free_port
-
-if sys.platform == "linux":
-    import docker
-    import docker.errors
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -82,6 +78,11 @@ class Builder:
     name: str
     environment: Mapping[str, str]
 
+    def use(self, patch: pytest.MonkeyPatch) -> None:
+        """Let buildx find it."""
+        for name, value in self.environment.items():
+            patch.setenv(name, value)
+
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
@@ -89,6 +90,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     if sys.platform != "linux":
         pytest.skip("the tests of containers run on Linux")
     need("docker", _GET_DOCKER)
+    import docker
+    import docker.errors
+
     with contextlib.suppress(docker.errors.DockerException):
         client = docker.from_env()
         client.ping()
@@ -114,6 +118,9 @@ def _one_at_a_time() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _own_engine(dockerd: str, logs: Path) -> Iterator[Engine]:
+    import docker
+    import docker.errors
+
     # Sockets have short names only, so not below pytest's folder.
     folder = Path(tempfile.mkdtemp(prefix="dk-"))
     host = f"unix://{folder}/docker.sock"
@@ -202,7 +209,8 @@ def builder(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "[worker.oci]\nenabled = true\n[worker.containerd]\nenabled = false\n"
         f'[registry."{registry}"]\nhttp = true\ninsecure = true\n'
     )
-    environment = {"BUILDX_CONFIG": str(folder / "buildx")}
+    path = os.pathsep.join([os.environ.get("PATH", ""), str(LOCAL_BIN[0])])
+    environment = {"BUILDX_CONFIG": str(folder / "buildx"), "PATH": path}
 
     def ready() -> bool:
         return (folder / "buildkitd.sock").exists()
@@ -258,7 +266,8 @@ def make_base(archive: Path) -> None:
 def server_image(engine: Engine, registry: str, builder: Builder, base: str) -> BuiltImage:
     """The serving image of this tree, built for real, in the registry as `server` and loaded into the engine."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**builder.environment, **engine.environment}.items():
+        builder.use(patch)
+        for name, value in engine.environment.items():
             patch.setenv(name, value)
         built = images.build(Workspace(ROOT), base=base, builder=builder.name, push=f"{registry}/server:tests")
         assert images.load(built.archive)

@@ -78,6 +78,10 @@ class _Mocks(mocks.Mocks):
         known["arn"] = f"arn:aws:{args.typ.split(':')[1].split('/')[0]}:eu-central-1:{ACCOUNT}:{args.name}"
         if args.typ.startswith("aws:ecr"):
             known["repositoryUrl"] = f"{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com/{args.name}"
+        if args.typ == "docker-build:index:Image":
+            known["digest"] = f"sha256:{'cd' * 32}"
+        if args.typ.startswith("docker:index/registryImage"):
+            known["sha256Digest"] = args.inputs.get("triggers", {}).get("digest")
         return f"{args.name}-id", {**known, **args.inputs}
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]]]:

@@ -40,6 +40,19 @@ class Case:
         return client.request(self.method, self.path, content=content, headers=self.headers)
 
 
+def check(case: Case, client: httpx.Client, digits: Digits) -> None:
+    """Send the request and look at the answer. Raises AssertionError."""
+    response = case.send(client, digits)
+    assert response.status_code == case.status, response.text[:500]
+    assert response.headers["x-content-type-options"] == "nosniff"
+    if case.check is not None:
+        case.check(response, digits)
+    if response.status_code >= 400 and case.method != "HEAD":
+        error_is_own(response, case.contract)
+    predicts = case.method == "POST" and response.status_code == 200
+    assert (contracts.VERSION_HEADER in response.headers) >= predicts
+
+
 def error_is_own(response: httpx.Response, contract: str) -> None:
     """The error has the contract's shape, names something, and holds no trace of the server's inside."""
     body = response.json()

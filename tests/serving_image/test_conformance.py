@@ -19,21 +19,9 @@ from tests.serving_image.conftest import Digits
 from tests.serving_image.server_process import ServerProcess, free_port, running
 
 
-def _check(case: Case, server: ServerProcess, digits: Digits) -> None:
-    response = case.send(server.client, digits)
-    assert response.status_code == case.status, response.text[:500]
-    assert response.headers["x-content-type-options"] == "nosniff"
-    if case.check is not None:
-        case.check(response, digits)
-    if response.status_code >= 400 and case.method != "HEAD":
-        conformance.error_is_own(response, case.contract)
-    predicts = case.method == "POST" and response.status_code == 200
-    assert (contracts.VERSION_HEADER in response.headers) >= predicts
-
-
 @pytest.mark.parametrize("case", conformance.everywhere(), ids=lambda case: case.name)
 def test_every_contract_on_a_plain_machine(case: Case, server: ServerProcess, digits: Digits) -> None:
-    _check(case, server, digits)
+    conformance.check(case, server.client, digits)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +44,7 @@ def vertex(digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     ids=lambda case: case.name,
 )
 def test_vertex_on_its_own_routes(case: Case, vertex: ServerProcess, digits: Digits) -> None:
-    _check(case, vertex, digits)
+    conformance.check(case, vertex.client, digits)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +63,7 @@ def shared_routes(digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.mark.parametrize("case", conformance.vertex("/invocations", "/ping"), ids=lambda case: case.name)
 def test_vertex_on_routes_of_other_contracts(case: Case, shared_routes: ServerProcess, digits: Digits) -> None:
-    _check(case, shared_routes, digits)
+    conformance.check(case, shared_routes.client, digits)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +77,7 @@ def azure(digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.mark.parametrize("case", conformance.azure_ml(), ids=lambda case: case.name)
 def test_azure_ml_in_its_environment(case: Case, azure: ServerProcess, digits: Digits) -> None:
-    _check(case, azure, digits)
+    conformance.check(case, azure.client, digits)
 
 
 def test_every_route_of_the_table_is_asked() -> None:

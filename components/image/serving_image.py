@@ -1,0 +1,185 @@
+"""The serving image in a registry: built and pushed by `pulumi_docker_build`, or copied there by `pulumi_docker`.
+
+Owns the image's place in one repository. Does not own the repository, nor the token that it is pushed with, which the
+cloud's own component makes. Needs the Pulumi CLI with its plug-ins, and Docker with buildx.
+An attestation would make the image an index, and the plug-in has no option against it: BUILDX_NO_DEFAULT_ATTESTATIONS=1
+in the environment of `pulumi` keeps it out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_docker as docker
+import pulumi_docker_build as docker_build
+
+from components.image.built import source_digest
+from components.image.references import split_reference, tag_of
+
+#: The one platform that SageMaker and Lambda take; the others take it too.
+PLATFORM = "linux/amd64"
+#: Times within the image: the same for the same sources, whatever the commit, so that a commit alone replaces nothing.
+EPOCH = "315532800"
+CREATED = "1980-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Where the image goes. repository: with its registry, without a tag. address: of the registry's login.
+
+    password: a short-lived token; it is not part of what decides whether the image changed.
+    """
+
+    repository: pulumi.Input[str]
+    address: pulumi.Input[str]
+    username: pulumi.Input[str]
+    password: pulumi.Input[str]
+
+
+@dataclass(frozen=True)
+class BuiltImageArgs:
+    """Build from this tree. base: image that it stands on, best by digest. cache: further repository (with a tag) that
+    keeps the build's layers; None: no cache but the builder's own.
+    """
+
+    root: Path
+    base: str
+    registry: Registry
+    cache: str | None = None
+
+
+class BuiltServingImage(pulumi.ComponentResource):
+    """The image of this tree, pushed; built only in an `up`.
+
+    ref: by digest.
+    """
+
+    ref: pulumi.Output[str]
+
+    def __init__(self, name: str, args: BuiltImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cloud-ml-deployment:image:BuiltServingImage", name, {}, opts)
+        sources = source_digest(args.root)
+        revision = hashlib.sha256(f"{sources}\0{args.base}".encode()).hexdigest()
+        registry = args.registry
+        # The default provider records DOCKER_HOST, and another value of it would replace every image.
+        provider = docker_build.Provider(
+            f"{name}-builder",
+            host="",
+            registries=[
+                docker_build.RegistryArgs(
+                    address=registry.address,
+                    username=registry.username,
+                    password=pulumi.Output.secret(registry.password),
+                )
+            ],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        tag = pulumi.Output.concat(registry.repository, ":", tag_of(revision))
+        cache_from, cache_to = _cache(args.cache)
+        self.image = docker_build.Image(
+            f"{name}-image",
+            push=False,  # the export pushes: only there can the media types be chosen
+            build_on_preview=False,
+            context=docker_build.BuildContextArgs(location=str(args.root)),
+            dockerfile=docker_build.DockerfileArgs(location=str(args.root / "serving_image" / "Dockerfile")),
+            platforms=[docker_build.Platform.LINUX_AMD64],
+            build_args={
+                "BASE": args.base,
+                "REVISION": revision,
+                "CREATED": CREATED,
+                "SOURCE_DATE_EPOCH": EPOCH,
+            },
+            tags=[tag],
+            exports=[
+                docker_build.ExportArgs(
+                    registry=docker_build.ExportRegistryArgs(names=[tag], oci_media_types=False, push=True)
+                )
+            ],
+            cache_from=cache_from,
+            cache_to=cache_to,
+            # What was pushed stays: a release that is rolled back to may need it.
+            opts=pulumi.ResourceOptions(parent=self, provider=provider, retain_on_delete=True),
+        )
+        self.ref = pulumi.Output.concat(registry.repository, "@", self.image.digest)
+        self.register_outputs({"ref": self.ref})
+
+
+@dataclass(frozen=True)
+class CopiedImageArgs:
+    """Copy an image that was built elsewhere. ref: by digest. Raises ValueError for a tag."""
+
+    ref: str
+    registry: Registry
+
+    def __post_init__(self) -> None:
+        split_reference(self.ref)
+
+
+class CopiedServingImage(pulumi.ComponentResource):
+    """The same image in the registry that a platform takes images from: pulled, tagged, pushed, its digest compared.
+
+    ref: by digest. An `up` fails where the registry has made another digest of it.
+    """
+
+    ref: pulumi.Output[str]
+
+    def __init__(self, name: str, args: CopiedImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cloud-ml-deployment:image:CopiedServingImage", name, {}, opts)
+        _, digest = split_reference(args.ref)
+        registry = args.registry
+        provider = docker.Provider(
+            f"{name}-engine",
+            registry_auth=[
+                docker.ProviderRegistryAuthArgs(
+                    address=registry.address,
+                    username=registry.username,
+                    password=pulumi.Output.secret(registry.password),
+                )
+            ],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        child = pulumi.ResourceOptions(parent=self, provider=provider)
+        self.pulled = docker.RemoteImage(
+            f"{name}-pulled", name=args.ref, platform=PLATFORM, keep_locally=True, opts=child
+        )
+        self.tagged = docker.Tag(
+            f"{name}-tagged",
+            source_image=self.pulled.image_id,
+            target_image=pulumi.Output.concat(registry.repository, ":", tag_of(digest)),
+            opts=child,
+        )
+        self.pushed = docker.RegistryImage(
+            f"{name}-pushed", name=self.tagged.target_image, keep_remotely=True, triggers={"digest": digest}, opts=child
+        )
+        same = self.pushed.sha256_digest.apply(lambda found: compared(found, digest, args.ref))
+        self.ref = pulumi.Output.concat(registry.repository, "@", same)
+        self.register_outputs({"ref": self.ref})
+
+
+def compared(found: str, wanted: str, reference: str) -> str:
+    """The digest, where the copy has the one that was asked for. Raises pulumi.RunError."""
+    if found != wanted:
+        raise pulumi.RunError(
+            f"image.ref is {reference!r}, and its copy has the digest {found}: the engine that copied it packed its "
+            "layers anew. Copy it with a tool that keeps bytes (`docker buildx imagetools create`, `crane copy`) and "
+            "name the copy in image.ref."
+        )
+    return found
+
+
+def _cache(
+    place: str | None,
+) -> tuple[list[docker_build.CacheFromArgs] | None, list[docker_build.CacheToArgs] | None]:
+    if place is None:
+        return None, None
+    return (
+        [docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=place))],
+        [
+            docker_build.CacheToArgs(
+                registry=docker_build.CacheToRegistryArgs(ref=place, mode=docker_build.CacheMode.MAX)
+            )
+        ],
+    )

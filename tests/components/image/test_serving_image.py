@@ -1,0 +1,109 @@
+"""The image's components under mocks: the exact inputs of what builds, pushes and copies.
+
+What this does not prove: that a build runs (see the tests of the image) or that a registry takes the push; the plug-ins
+of docker-build and docker are not on this machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from components.image.references import moved, split_reference, tag_of
+from components.image.serving_image import (
+    BuiltImageArgs,
+    BuiltServingImage,
+    CopiedImageArgs,
+    CopiedServingImage,
+    Registry,
+    compared,
+)
+from tests.components.recording import Recording, record
+from tests.real_parts import ROOT
+
+DIGEST = "sha256:" + "ab" * 32
+REPOSITORY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/server"
+REGISTRY = Registry(REPOSITORY, "123456789012.dkr.ecr.eu-central-1.amazonaws.com", "AWS", "short-lived")
+
+
+def build(root: Path = ROOT, base: str = f"python@{DIGEST}", cache: str | None = None) -> Recording:
+    return record(lambda: BuiltServingImage("server", BuiltImageArgs(root, base, REGISTRY, cache)))
+
+
+def test_what_is_built_and_pushed() -> None:
+    found = build()
+    image = found.one("docker-build:index:Image")
+    (tag,) = image.inputs["tags"]
+    assert tag.startswith(f"{REPOSITORY}:")
+    assert image.inputs["push"] is False
+    assert image.inputs["buildOnPreview"] is False
+    assert image.inputs["platforms"] == ["linux/amd64"]
+    (export,) = image.inputs["exports"]
+    assert (export["registry"]["names"], export["registry"]["push"]) == ([tag], True)
+    assert export["registry"]["ociMediaTypes"] is False
+    assert image.inputs["buildArgs"]["BASE"] == f"python@{DIGEST}"
+    assert image.inputs["buildArgs"]["REVISION"] in tag
+    assert "cacheFrom" not in image.inputs
+    assert image.retain
+    assert [one.type for one in found if one.custom] == ["pulumi:providers:docker-build", "docker-build:index:Image"]
+
+
+def test_the_provider_is_its_own_and_keeps_the_token_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///somewhere/else.sock")
+    provider = build().one("pulumi:providers:docker-build")
+    assert provider.inputs["host"] == ""
+    assert "short-lived" in str(provider.inputs["registries"])
+
+
+def test_the_tag_follows_what_the_image_is_made_of(tmp_path: Path) -> None:
+    for name in ("serving_image", "spec"):
+        (tmp_path / name).mkdir()
+    source = tmp_path / "spec" / "contracts.py"
+    source.write_text("A = 1\n")
+
+    def tag(base: str = f"python@{DIGEST}") -> str:
+        return build(tmp_path, base).one("docker-build:index:Image").inputs["tags"][0]
+
+    first = tag()
+    assert tag() == first
+    assert tag("python:3.11") != first
+    source.write_text("A = 2\n")
+    assert tag() != first
+
+
+def test_a_cache_is_another_repository() -> None:
+    image = build(cache=f"{REPOSITORY}-cache:main").one("docker-build:index:Image")
+    assert [entry["registry"]["ref"] for entry in image.inputs["cacheFrom"]] == [f"{REPOSITORY}-cache:main"]
+    (target,) = image.inputs["cacheTo"]
+    assert (target["registry"]["ref"], target["registry"]["mode"]) == (f"{REPOSITORY}-cache:main", "max")
+
+
+def test_a_copy() -> None:
+    found = record(lambda: CopiedServingImage("server", CopiedImageArgs(f"ghcr.io/a/server@{DIGEST}", REGISTRY)))
+    pulled = found.one("docker:index/remoteImage:RemoteImage").inputs
+    assert pulled == {"name": f"ghcr.io/a/server@{DIGEST}", "platform": "linux/amd64", "keepLocally": True}
+    tag = f"{REPOSITORY}:sha256-{'ab' * 32}"
+    assert found.one("docker:index/tag:Tag").inputs["targetImage"] == tag
+    pushed = found.one("docker:index/registryImage:RegistryImage").inputs
+    assert pushed == {"name": tag, "keepRemotely": True, "triggers": {"digest": DIGEST}}
+
+
+def test_a_copy_with_another_digest_is_refused() -> None:
+    other = "sha256:" + "0" * 64
+    assert compared(DIGEST, DIGEST, "r") == DIGEST
+    with pytest.raises(pulumi.RunError, match=f"its copy has the digest {other}"):
+        compared(other, DIGEST, f"ghcr.io/a/server@{DIGEST}")
+
+
+@pytest.mark.parametrize("bad", ["server:1", "server", "server@sha256:ab", f"server:1 @{DIGEST}"])
+def test_a_tag_is_no_reference(bad: str) -> None:
+    with pytest.raises(ValueError, match="an image by digest"):
+        CopiedImageArgs(bad, REGISTRY)
+
+
+def test_references() -> None:
+    assert split_reference(f"r:5000/a/b@{DIGEST}") == ("r:5000/a/b", DIGEST)
+    assert moved(f"ghcr.io/a@{DIGEST}", "r/b") == f"r/b@{DIGEST}"
+    assert len(tag_of(DIGEST)) <= 128
