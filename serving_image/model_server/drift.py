@@ -80,7 +80,12 @@ class _Input:
         chosen = [features[at] for at in self._chosen]
         self._names = [f"{name}[{at}]" if count > 1 else name for at in self._chosen]
         self._bins = max(len(feature["counts"]) for feature in chosen)
-        self._edges = [np.asarray(feature["edges"][1:-1], dtype=np.float64) for feature in chosen]
+        # A row for each edge between two bins; features with fewer of them have edges that no value reaches.
+        self._edges = np.full((self._bins - 1, len(chosen)), np.inf)
+        for at, feature in enumerate(chosen):
+            inner = feature["edges"][1:-1]
+            self._edges[: len(inner), at] = inner
+        self._first = np.arange(len(chosen)) * self._bins
         self._expected = np.zeros((len(chosen), self._bins))
         for row, feature in zip(self._expected, chosen, strict=True):
             row[: len(feature["counts"])] = feature["counts"]
@@ -94,10 +99,11 @@ class _Input:
 
     def count(self, rows: Array, window: int) -> None:
         """Add rows to this process's histograms; beyond the window older rows count half."""
-        values = rows[:, self._chosen]
-        for at, edges in enumerate(self._edges):
-            places = np.searchsorted(edges, values[:, at], side="right")
-            self._own[at] += np.bincount(places, minlength=self._bins)[: self._bins]
+        values = rows[:, self._chosen].astype(np.float64)
+        places = np.repeat(self._first[np.newaxis], len(values), axis=0)
+        for edge in self._edges:
+            places += values >= edge
+        self._own += np.bincount(places.ravel(), minlength=self._own.size).reshape(self._own.shape)
         if self._own[0].sum() > window:
             self._own *= 0.5
 

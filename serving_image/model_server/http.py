@@ -29,7 +29,7 @@ SECURITY_HEADERS: HeaderList = [
 #: Answers smaller than this are sent as they are: compressing them costs more than it saves.
 COMPRESS_FROM = 4096
 
-_NO_HEADERS: HeaderList = []
+NO_HEADERS: HeaderList = []
 
 
 class Request(NamedTuple):
@@ -46,7 +46,7 @@ class Response(NamedTuple):
     status: int
     body: bytes
     content_type: bytes = JSON
-    headers: HeaderList = _NO_HEADERS
+    headers: HeaderList = NO_HEADERS
 
 
 class ClientGoneError(Exception):
@@ -112,7 +112,7 @@ def compress(response: Response) -> Response:
 SECURITY_LINES = b"".join(b"%s: %s\r\n" % pair for pair in SECURITY_HEADERS)
 
 
-async def send_response(send: Send, response: Response, extra: HeaderList = _NO_HEADERS) -> None:
+async def send_response(send: Send, response: Response, extra: HeaderList = NO_HEADERS) -> None:
     """Send a whole answer, with the headers that every answer has."""
     await send(
         {
@@ -148,7 +148,7 @@ def dump_json(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def json_response(value: Any, status: int = 200, headers: HeaderList = _NO_HEADERS) -> Response:
+def json_response(value: Any, status: int = 200, headers: HeaderList = NO_HEADERS) -> Response:
     return Response(status, dump_json(value), JSON, headers)
 
 

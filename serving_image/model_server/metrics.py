@@ -7,6 +7,8 @@ supervisor names a folder in PROMETHEUS_MULTIPROC_DIR before this module is impo
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
+from collections import Counter as Counted
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -45,6 +47,21 @@ def name_process(index: int) -> None:
     values.ValueClass = values.MultiProcessValue(lambda: str(index))  # pyright: ignore[reportArgumentType]
 
 
+class _Histogram(Histogram):
+    """A histogram that takes many values for little more than one."""
+
+    def observe_all(self, amounts: Sequence[float]) -> None:
+        """Observe each of them."""
+        if len(amounts) == 1:
+            self._sum.inc(amounts[0])
+            self._buckets[bisect_left(self._upper_bounds, amounts[0])].inc(1)
+            return
+        self._sum.inc(sum(amounts))
+        bounds = self._upper_bounds
+        for index, count in Counted(bisect_left(bounds, amount) for amount in amounts).items():
+            self._buckets[index].inc(count)
+
+
 class Metrics:
     """All metrics of one process."""
 
@@ -62,7 +79,7 @@ class Metrics:
             return {"name": name, "labelnames": names.LABELS[name], "registry": own}
 
         self._requests = Counter(documentation="Requests answered", **common(names.REQUESTS_TOTAL))
-        self._seconds = Histogram(
+        self._seconds = _Histogram(
             documentation="From the request's last byte to the answer's first",
             buckets=latency_buckets,
             **common(names.REQUEST_SECONDS),
@@ -80,18 +97,18 @@ class Metrics:
         self.capture_dropped = Counter(
             documentation="Requests not captured: buffer or disk full", **common(names.CAPTURE_DROPPED_TOTAL)
         )
-        self._request_children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._request_children: dict[tuple[str, str, int], tuple[Counter, _Histogram]] = {}
         self._prediction_children: dict[str, Counter] = {}
 
-    def request(self, contract: str, release: str, status: int, seconds: float) -> None:
-        """Count one answered request."""
+    def requests(self, contract: str, release: str, status: int, seconds: Sequence[float]) -> None:
+        """Count answered requests; seconds: of each."""
         key = (contract, release, status)
         children = self._request_children.get(key)
         if children is None:
             counter = self._requests.labels(contract, release, str(status))
             children = self._request_children[key] = (counter, self._seconds.labels(contract, release))
-        children[0].inc()
-        children[1].observe(seconds)
+        children[0].inc(len(seconds))
+        children[1].observe_all(seconds)
 
     def predicted(self, release: str, rows: int) -> None:
         """Count the rows of one prediction."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+import orjson
 
 from model_server import transforms
 from model_server.errors import Exit, RequestError, StartError
@@ -71,6 +72,15 @@ class Model:
     cost: Cost
 
     @cached_property
+    def described(self) -> bytes:
+        """The begin of an answer that names it, as the Open Inference Protocol writes it."""
+        return b'{"model_name":%b,"model_version":%b' % (orjson.dumps(self.name), orjson.dumps(self.version))
+
+    @cached_property
+    def _output_names(self) -> list[str]:
+        return [node.name for node in self.session.get_outputs()]
+
+    @cached_property
     def inputs_by_name(self) -> dict[str, TensorSpec]:
         return {spec.name: spec for spec in self.inputs}
 
@@ -89,15 +99,14 @@ class Model:
         Raises RequestError where the sizes that a client chose do not fit the graph.
         """
         if self.steps is not None:
-            graph = [node.name for node in self.session.get_outputs()]
-            answers = dict(zip(graph, self._run_graph(self.steps.before(feeds), None), strict=True))
+            answers = dict(zip(self._output_names, self._run_graph(self.steps.before(feeds), None), strict=True))
             answers = self.steps.after(answers)
             return [answers[name] for name in names or self.outputs_by_name]
         return self._run_graph(feeds, names)
 
     def _run_graph(self, feeds: Arrays, names: Sequence[str] | None) -> list[Array]:
         try:
-            return self.session.run(names, feeds)  # pyright: ignore[reportReturnType]
+            return self.session.run(names or self._output_names, feeds)  # pyright: ignore[reportReturnType]
         except Exception as error:  # ONNX Runtime's errors have no common base
             if self._flexible or type(error).__name__ == "InvalidArgument":
                 log.info("a request did not fit the graph: %s", error)

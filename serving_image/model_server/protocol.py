@@ -44,10 +44,14 @@ class GuardedProtocol(HttpToolsProtocol):
 
     #: Loop time at which the request that is being read began; 0 while none is.
     _since = 0.0
-    #: Bytes read of it, how many of them since its body last grew, and whether its headers are whole.
+    #: Bytes read of it, how many of them since its body last grew, whether one has begun, and whether its headers are
+    #: whole.
     _read = 0
     _no_body = 0
+    _reading = False
     _headers_whole = False
+    #: Loop time at which the last answer was written; 0 while a request is under way.
+    _idle_since = 0.0
     #: Whether the server stops: the next answer is the last one.
     _last = False
     #: Bytes of answers that the client has not taken, and loop time since which they are as many.
@@ -63,6 +67,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._read += len(data)
         self._no_body += len(data)
+        self._idle_since = 0.0
         super().data_received(data)
         if self._no_body > MAX_HEAD and self._since:
             self._end(_TOO_LARGE)
@@ -83,6 +88,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def request_began(self) -> None:
         """Note when the request began."""
         self._since = self.loop.time()
+        self._reading = True
         self._headers_whole = False
 
     def on_headers_complete(self) -> None:
@@ -96,12 +102,21 @@ class GuardedProtocol(HttpToolsProtocol):
     def request_ended(self) -> None:
         """The request is whole; the next one has not begun."""
         self._since = 0.0
+        self._reading = False
         self._read = self._no_body = 0
         self._headers_whole = False
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self._last and not self.pipeline:
+        if self.pipeline:
+            super().on_response_complete()
+            return
+        # As uvicorn does it, but for its timer: the sweep finds idle connections.
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        self._idle_since = self.loop.time()
+        if self._last:
             self.transport.close()
 
     def shutdown(self) -> None:
@@ -122,8 +137,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def end_if_idle(self, now: float, patience: float) -> bool:
         """Close the connection where it has been waiting for a request for so many seconds. Returns whether it is."""
-        timer = self.timeout_keep_alive_task
-        if self._since or timer is None or now - (timer.when() - self.timeout_keep_alive) <= patience:
+        if self._since or not self._idle_since or now - self._idle_since <= patience:
             return False
         self.transport.close()
         return True
@@ -166,4 +180,5 @@ async def sweep(connections: set[Any]) -> None:
         now = loop.time()
         for connection in list(connections):
             connection.end_if_unread(now)
-            connection.end_if_slow(now)
+            if not connection.end_if_slow(now):
+                connection.end_if_idle(now, connection.timeout_keep_alive)

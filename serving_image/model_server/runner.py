@@ -11,11 +11,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from model_server.codecs.base import Call
 from model_server.errors import RequestError
 from model_server.metrics import Metrics
 from model_server.model import Model
@@ -42,11 +43,17 @@ class BusyError(Exception):
         self.retry_after = retry_after
 
 
-@dataclass
-class _Job:
+class Ran(NamedTuple):
+    """What a run of calls gave: for each its outputs or what failed; feeds and rows of those that did not fail."""
+
+    answers: list[list[Array] | Exception]
     feeds: Arrays
     rows: int
-    outputs: Sequence[str] | None
+
+
+@dataclass
+class _Job:
+    call: Call
     deadline: float
     done: asyncio.Future[list[Array]]
 
@@ -61,10 +68,11 @@ class Runner:
         self._given_max_wait = max_wait
         self._pace = 1.0
         self._inline_rows = _inline_rows(model)
+        self._turn_rows = min(self._inline_rows, BATCH_ROWS)
         self._batches = model.cost.batching_pays and all(
             spec.shape[0] is None and None not in spec.row_shape for spec in model.inputs
         )
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._wake = threading.Condition()
         self._jobs: deque[_Job] = deque()
         self._queued_rows = 0
@@ -76,10 +84,49 @@ class Runner:
         """Whether a run of so many rows belongs on the event loop."""
         return rows <= self._inline_rows
 
-    def run(self, feeds: Arrays, rows: int, outputs: Sequence[str] | None) -> list[Array]:
-        """Run now, on the calling thread."""
-        self._metrics.batch.observe(rows)
-        return self._model.run(feeds, outputs)
+    def fitting(self, calls: Sequence[Call]) -> int:
+        """How many of the calls, from the first on, belong into one run on the event loop; at least one."""
+        if not self._batches:
+            return 1
+        outputs, rows = calls[0].outputs, calls[0].rows
+        for count, call in enumerate(calls[1:], 1):
+            rows += call.rows
+            if rows > self._turn_rows or call.outputs != outputs:
+                return count
+        return len(calls)
+
+    def run(self, calls: Sequence[Call]) -> Ran:
+        """Run calls as one, now, on the calling thread. Where they fail together, each is run on its own."""
+        if len(calls) == 1:
+            return self._one_by_one(calls)
+        try:
+            feeds = {name: np.concatenate([call.feeds[name] for call in calls]) for name in calls[0].feeds}
+            found = self._model.run(feeds, calls[0].outputs)
+        except Exception:  # which of them it was, comes out
+            return self._one_by_one(calls)
+        answers: list[list[Array] | Exception] = []
+        begin = 0
+        for call in calls:
+            end = begin + call.rows
+            answers.append([output[begin:end] for output in found])
+            begin = end
+        self._metrics.batch.observe(begin)
+        return Ran(answers, feeds, begin)
+
+    def _one_by_one(self, calls: Sequence[Call]) -> Ran:
+        answers: list[list[Array] | Exception] = []
+        good: list[Call] = []
+        for call in calls:
+            self._metrics.batch.observe(call.rows)
+            try:
+                answers.append(self._model.run(call.feeds, call.outputs))
+                good.append(call)
+            except Exception as error:  # handed to its request, which logs it
+                answers.append(error)
+        if len(good) == 1:
+            return Ran(answers, good[0].feeds, good[0].rows)
+        feeds = {name: np.concatenate([call.feeds[name] for call in good]) for name in (good[0].feeds if good else ())}
+        return Ran(answers, feeds, sum(call.rows for call in good))
 
     async def submit(self, feeds: Arrays, rows: int, outputs: Sequence[str] | None, deadline: float) -> list[Array]:
         """Run on the thread, together with what waits there.
@@ -93,7 +140,7 @@ class Runner:
         now = time.monotonic()
         if now + wait >= deadline:
             raise RequestError(504, f"the deadline would pass: the model is busy for {wait:.3f} seconds")
-        job = _Job(feeds, rows, outputs, deadline, self._loop.create_future())
+        job = _Job(Call(feeds, rows, outputs), deadline, self.loop.create_future())
         with self._wake:
             if (
                 not self._working
@@ -104,7 +151,7 @@ class Runner:
             self._queued_rows += rows
             self._wake.notify()
         self._metrics.waits(1)
-        timer = self._loop.call_later(deadline - now, self._expire, job)
+        timer = self.loop.call_later(deadline - now, self._expire, job)
         try:
             return await job.done
         finally:
@@ -126,7 +173,7 @@ class Runner:
             return running
         if self._batches:
             return running + self._seconds(self._queued_rows)
-        return running + sum(self._seconds(job.rows) for job in tuple(self._jobs))
+        return running + sum(self._seconds(job.call.rows) for job in tuple(self._jobs))
 
     def _max_wait(self) -> float:
         """Seconds that a request may wait."""
@@ -152,11 +199,11 @@ class Runner:
                     self._working = False
                     return
                 batch = self._take()
-                rows = sum(job.rows for job in batch)
+                rows = sum(job.call.rows for job in batch)
                 began = time.monotonic()
                 self._busy_until = began + self._seconds(rows)
             if batch:
-                self._run_batch(batch, rows)
+                self._run_batch(batch)
                 pace = min((time.monotonic() - began) / self._model.cost.seconds(rows), SLOWEST_PACE)
                 self._pace += PACE_WEIGHT * (pace - self._pace)
             self._busy_until = 0.0
@@ -170,38 +217,29 @@ class Runner:
             job = self._jobs[0]
             late = job.done.done() or job.deadline <= now
             if not late and batch:
-                full = rows + job.rows > BATCH_ROWS or job.outputs != batch[0].outputs
+                full = rows + job.call.rows > BATCH_ROWS or job.call.outputs != batch[0].call.outputs
                 if full or not self._batches:
                     break
             self._jobs.popleft()
-            self._queued_rows -= job.rows
+            self._queued_rows -= job.call.rows
             if not late:
                 batch.append(job)
-                rows += job.rows
+                rows += job.call.rows
         return batch
 
-    def _run_batch(self, batch: list[_Job], rows: int) -> None:
-        answer: Future[list[list[Array]]] = Future()
-        try:
-            if len(batch) == 1:
-                answer.set_result([self._model.run(batch[0].feeds, batch[0].outputs)])
-            else:
-                feeds = {name: np.concatenate([job.feeds[name] for job in batch]) for name in batch[0].feeds}
-                answer.set_result(_split(self._model.run(feeds, batch[0].outputs), [job.rows for job in batch]))
-        except Exception as error:  # handed to each request, which logs it
-            answer.set_exception(error)
-        self._loop.call_soon_threadsafe(self._deliver, batch, rows, answer)
+    def _run_batch(self, batch: list[_Job]) -> None:
+        answers = self.run([job.call for job in batch]).answers
+        self.loop.call_soon_threadsafe(self._deliver, batch, answers)
 
-    def _deliver(self, batch: list[_Job], rows: int, answer: Future[list[list[Array]]]) -> None:
-        self._metrics.batch.observe(rows)
-        error = answer.exception()
-        for index, job in enumerate(batch):
+    @staticmethod
+    def _deliver(batch: list[_Job], answers: list[list[Array] | Exception]) -> None:
+        for job, answer in zip(batch, answers, strict=True):
             if job.done.done():
                 continue
-            if error is not None:
-                job.done.set_exception(error)
+            if isinstance(answer, Exception):
+                job.done.set_exception(answer)
             else:
-                job.done.set_result(answer.result()[index])
+                job.done.set_result(answer)
 
 
 def _inline_rows(model: Model) -> int:
@@ -209,10 +247,3 @@ def _inline_rows(model: Model) -> int:
     if model.cost.seconds(1) > INLINE_SECONDS:
         return 0
     return int(min((INLINE_SECONDS - model.cost.base) / max(model.cost.row, 1e-9), 1_000_000))
-
-
-def _split(outputs: list[Array], rows: Sequence[int]) -> list[list[Array]]:
-    """Outputs of a batch, cut into those of its requests."""
-    cuts = np.cumsum(rows)[:-1]
-    parts = [np.split(output, cuts) for output in outputs]
-    return [list(part) for part in zip(*parts, strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import logging
 import os
 import signal
@@ -157,6 +158,8 @@ class Process(uvicorn.Server):
     async def _first_load(self) -> None:
         try:
             await self._load()
+            # What was made for the start stays: the garbage collector need not look at it again and again.
+            gc.freeze()
         except StartError as error:
             log.critical("%s", error)
             self._exit = error.exit_code

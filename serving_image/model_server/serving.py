@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from model_server.drift import Drift
 from model_server.errors import RequestError
@@ -14,7 +15,7 @@ from model_server.split import Split
 from spec import contracts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Served:
     """One release that answers requests. headers: what each of its answers carries. since: seconds since 1970."""
 
@@ -27,6 +28,11 @@ class Served:
     @property
     def reference(self) -> str:
         return self.model.reference
+
+    @cached_property
+    def lines(self) -> bytes:
+        """Its headers as they stand on the wire."""
+        return b"".join(b"%b: %b\r\n" % pair for pair in self.headers)
 
 
 class Serving:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
+import orjson
 
 from model_server.errors import RequestError
 
@@ -63,6 +64,11 @@ class TensorSpec:
         return DATATYPES[self.datatype][0]
 
     @cached_property
+    def described(self) -> bytes:
+        """Name and datatype as members of a JSON object."""
+        return b'"name":%b,"datatype":%b' % (orjson.dumps(self.name), orjson.dumps(self.datatype))
+
+    @cached_property
     def wire_shape(self) -> list[int]:
         """Shape as protocols write it: -1 for any size."""
         return [-1 if size is None else size for size in self.shape]
@@ -88,7 +94,8 @@ class TensorSpec:
             raise RequestError(400, f"input {self.name!r}: the batch has {rows} rows; this model takes exactly {fixed}")
         if not 0 < rows <= max_batch:
             raise RequestError(400, f"input {self.name!r}: the batch has {rows} rows; allowed: 1 to {max_batch}")
-        if self.dtype.kind == "f" and not np.isfinite(array).all():
+        # A sum is finite only where every value is; one of large values may overflow, and then each is looked at.
+        if self.dtype.kind == "f" and not isfinite(np.add.reduce(array, None)) and not np.isfinite(array).all():
             index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
             raise RequestError(
                 400, f"input {self.name!r} at {list(index)}: {array[index]} is not a finite {self.datatype}"
@@ -173,17 +180,31 @@ def _words(value: Any) -> str:
 
 def shape_from_json(name: str, shape: Any) -> tuple[int, ...]:
     """A shape that a client wrote: up to 32 sizes ≥ 0."""
-    if type(shape) is not list or len(shape) > 32 or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
+    allowed = type(shape) is list and len(shape) <= 32
+    if allowed:
+        for size in shape:
+            if type(size) is not int or not 0 <= size < 2**31:
+                allowed = False
+    if not allowed:
         raise RequestError(400, f"input {name!r}: shape must be an array of at most 32 sizes, such as [1, 64]")
     return tuple(shape)
 
 
+@lru_cache(maxsize=256)
+def shape_text(shape: tuple[int, ...]) -> bytes:
+    """A shape as JSON."""
+    return orjson.dumps(shape)
+
+
 def batch_rows(feeds: Arrays) -> int:
     """Rows of the batch. Raises RequestError where the inputs do not agree."""
-    rows = {name: array.shape[0] for name, array in feeds.items()}
-    if len(set(rows.values())) > 1:
-        raise RequestError(400, f"the inputs have batches of different sizes: {rows}")
-    return next(iter(rows.values()))
+    arrays = iter(feeds.values())
+    rows: int = next(arrays).shape[0]
+    for array in arrays:
+        if array.shape[0] != rows:
+            found = {name: array.shape[0] for name, array in feeds.items()}
+            raise RequestError(400, f"the inputs have batches of different sizes: {found}")
+    return rows
 
 
 def for_json(array: Array) -> Any:

@@ -10,7 +10,7 @@ from model_server.codecs.base import Call, Limits
 from model_server.errors import RequestError
 from model_server.http import JSON, Request, Response, dump_json, json_response, load_object
 from model_server.model import Model
-from model_server.tensors import Array, Arrays, TensorSpec, batch_rows, for_json, shape_from_json
+from model_server.tensors import Array, Arrays, TensorSpec, batch_rows, for_json, shape_from_json, shape_text
 from spec.contracts import BINARY_HEADER
 
 EXTENSIONS = ["binary_tensor_data"]
@@ -45,28 +45,32 @@ class Infer:
         request_id = body.get("id")
         if request_id is not None and type(request_id) is not str:
             raise RequestError(400, '"id" must be a string')
+        rows = batch_rows(feeds)
+        if "parameters" not in body and "outputs" not in body:
+            return Call(feeds, rows, None, _Memo(request_id, ()))
         parameters = _parameters(body, "the request")
         names, binary = _outputs(model, body, parameters)
-        return Call(feeds, batch_rows(feeds), names, _Memo(request_id, binary), _timeout(parameters))
+        return Call(feeds, rows, names, _Memo(request_id, binary), _timeout(parameters))
 
     def encode(self, model: Model, call: Call, answers: Sequence[Array]) -> Response:
+        # Written piece by piece: what is the same in every answer is made once.
         memo: _Memo = call.memo
         by_name = model.outputs_by_name
-        outputs: list[dict[str, Any]] = []
+        parts: list[bytes] = [model.described]
         blobs: list[bytes] = []
+        if memo.request_id is not None:
+            parts.append(b',"id":%b' % dump_json(memo.request_id))
+        begin = b',"outputs":[{'
         for index, (name, array) in enumerate(zip(call.outputs or by_name, answers, strict=True)):
-            output: dict[str, Any] = {"name": name, "datatype": by_name[name].datatype, "shape": array.shape}
             if memo.binary and memo.binary[index]:
                 blobs.append(binary_tensors.to_bytes(array))
-                output["parameters"] = {"binary_data_size": len(blobs[-1])}
+                last = b',"parameters":{"binary_data_size":%d}' % len(blobs[-1])
             else:
-                output["data"] = for_json(array.ravel())
-            outputs.append(output)
-        answer: dict[str, Any] = {"model_name": model.name, "model_version": model.version}
-        if memo.request_id is not None:
-            answer["id"] = memo.request_id
-        answer["outputs"] = outputs
-        text = dump_json(answer)
+                last = b',"data":%b' % dump_json(for_json(array.ravel()))
+            parts += (begin, by_name[name].described, b',"shape":', shape_text(array.shape), last)
+            begin = b"},{"
+        parts.append(b"}]}")
+        text = b"".join(parts)
         if not blobs:
             return Response(200, text, JSON)
         return Response(200, b"".join((text, *blobs)), _BINARY, [(_BINARY_HEADER, b"%d" % len(text))])
