@@ -5,6 +5,7 @@ Every refusal is a RequestError 400 that names the tensor, the index where there
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -37,6 +38,9 @@ DATATYPES: dict[str, tuple[np.dtype[Any], str]] = {
     "BYTES": (np.dtype(np.object_), "tensor(string)"),
 }
 FROM_ONNX = {onnx: name for name, (_, onnx) in DATATYPES.items()}
+
+#: Letters of `struct` for datatypes that it packs several times as fast as numpy reads a list.
+_PACKED = {"FP32": "f", "FP64": "d"}
 
 #: JSON types that may stand for a datatype: by numpy kind.
 _JSON_TYPES: dict[str, tuple[frozenset[type], str]] = {
@@ -111,9 +115,19 @@ class TensorSpec:
                 400, f"input {self.name!r}: shape {list(shape)} is not allowed; this model takes {self.wire_shape}"
             )
 
-    def from_json(self, data: Any) -> Array:
-        """An array of this datatype from JSON lists, flat or nested; whether its shape is right is `check`'s to say."""
+    def from_json(self, data: Any, *, no_booleans: bool = False) -> Array:
+        """An array of this datatype from JSON lists, flat or nested; whether its shape is right is `check`'s to say.
+
+        no_booleans: the text had none, which saves looking at each value of a tensor of floats.
+        """
         flat, shape = self._flatten(data)
+        if no_booleans and self.datatype in _PACKED:
+            try:  # takes numbers alone, and each that the datatype holds; for others the reason is found below
+                packed = struct.pack(f"={len(flat)}{_PACKED[self.datatype]}", *flat)
+            except (struct.error, OverflowError):
+                pass
+            else:
+                return np.frombuffer(packed, dtype=self.dtype).reshape(shape)
         allowed, words = _JSON_TYPES[self.dtype.kind]
         if not set(map(type, flat)) <= allowed:
             self._refuse_value(flat, shape, allowed, words)

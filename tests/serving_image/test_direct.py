@@ -80,6 +80,19 @@ def test_both_ways_refuse_the_same(server: ServerProcess):
         assert direct[2] == behind_asgi[2]
 
 
+@pytest.mark.parametrize("value", ["true", "false", "null", '"1"', "[1]", "{}", "1e39"])
+def test_a_value_that_is_no_number_of_the_datatype(server: ServerProcess, digits: Digits, value: str):
+    """Numbers are packed without a look at each; whatever else stands among them is still found and named."""
+    values = ["1.5"] * 64
+    values[63] = value
+    tensor = f'{{"name":"{digits.input}","shape":[1,64],"datatype":"FP32","data":[{",".join(values)}]}}'
+    [answer] = talk(server, post(f'{{"inputs":[{tensor}]}}'.encode()), 1)
+    assert answer[0] == 400
+    told = json.loads(answer[2])["error"]
+    assert digits.input in told
+    assert "63" in told or "finite" in told
+
+
 @pytest.mark.parametrize("pieces", [2, 7, 40])
 def test_a_request_that_comes_in_pieces(server: ServerProcess, digits: Digits, pieces: int):
     [answer] = talk(server, post(body(digits)), 1, pieces)
