@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: Tag of an endpoint configuration: the endpoint it was made for. Names alone could be another program's.
+#: Tag of an endpoint configuration or model: the endpoint it was made for. A name alone could be another program's.
 OWNER_TAG = "cloud-ml-deployment:endpoint"
-#: Tag of an endpoint: the configuration that it was asked for and went back from.
-ROLLED_BACK_TAG = "cloud-ml-deployment:rolled-back"
 
-#: An update with the longest rollout: 50 steps of an hour would be more, and SageMaker ends any update after 8 hours.
+#: Names made up by the AWS provider are a prefix and 26 digits, in 63 characters.
+_PREFIX_LENGTH = 63 - 26 - 1
+
+#: SageMaker ends any update after 8 hours at most (MaximumExecutionTimeoutInSeconds).
 SETTLE_SECONDS = 8 * 3600
 POLL_SECONDS = 10.0
 
+#: What SageMaker answers to a change of an endpoint that is being changed.
+_IN_PROGRESS = "Cannot update in-progress endpoint"
 #: States in which the service is at work (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html).
 _AT_WORK = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+
+
+def configuration_prefix(endpoint: str) -> str:
+    """What the names of an endpoint's configurations begin with, so that they can be listed."""
+    return f"{endpoint[:_PREFIX_LENGTH]}-"
 
 
 class ControlPlaneError(RuntimeError):
     """SageMaker's API answered with an error, or not in time; the text says what was asked."""
 
 
+class InProgressError(ControlPlaneError):
+    """The endpoint is being changed by somebody else right now."""
+
+
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint as it is. configuration: what it really runs. reason: of a failure, empty without one."""
+    """An endpoint as it is.
+
+    configuration: what it really runs. reason: of a failure, empty without one. variants: their names.
+    """
 
     arn: str
     status: str
     configuration: str
     reason: str
+    variants: frozenset[str]
 
     @property
     def at_work(self) -> bool:
@@ -60,19 +76,19 @@ class ControlPlane:
 
     def endpoint(self, name: str) -> Endpoint | None:
         """The endpoint; None where there is none."""
-        from botocore.exceptions import ClientError
-
         try:
-            found = self._client.describe_endpoint(EndpointName=name)
-        except ClientError as error:
-            if "Could not find endpoint" in str(error):
+            found = self._call("describe_endpoint", EndpointName=name)
+        except ControlPlaneError as error:
+            # Without the quote it would also be the endpoint's configuration that is missing.
+            if 'Could not find endpoint "' in str(error):
                 return None
-            raise ControlPlaneError(f"DescribeEndpoint {name}: {error}") from error
+            raise
         return Endpoint(
             found["EndpointArn"],
             found["EndpointStatus"],
             found.get("EndpointConfigName", ""),
             found.get("FailureReason", ""),
+            frozenset(variant["VariantName"] for variant in found.get("ProductionVariants", ())),
         )
 
     def settled(self, name: str, *, limit: float = SETTLE_SECONDS) -> Endpoint | None:
@@ -90,48 +106,77 @@ class ControlPlane:
             self._sleep(POLL_SECONDS)
             waited += POLL_SECONDS
 
-    def update(self, name: str, configuration: str) -> None:
-        """Ask for a configuration; the service works on after the answer."""
-        self._call("update_endpoint", EndpointName=name, EndpointConfigName=configuration)
+    def create(self, name: str, configuration: str, tags: Mapping[str, str]) -> None:
+        """Make an endpoint; the service works on after the answer."""
+        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+        self._call("create_endpoint", EndpointName=name, EndpointConfigName=configuration, Tags=listed)
+
+    def update(self, name: str, configuration: str, deployment: Mapping[str, Any] | None = None) -> None:
+        """Ask for a configuration; the service works on after the answer.
+
+        deployment: how traffic is shifted, as the API has it; None for the service's own way, all at once.
+        Raises InProgressError while the endpoint is being changed.
+        """
+        more = {} if deployment is None else {"DeploymentConfig": deployment}
+        try:
+            self._call("update_endpoint", EndpointName=name, EndpointConfigName=configuration, **more)
+        except ControlPlaneError as error:
+            if _IN_PROGRESS in str(error):
+                raise InProgressError(str(error)) from error
+            raise
+
+    def remove(self, name: str) -> None:
+        """Remove an endpoint; the service works on after the answer."""
+        self._call("delete_endpoint", EndpointName=name)
+
+    def variants(self, configuration: str) -> dict[str, str]:
+        """A configuration's variants, each with the name of its model."""
+        found = self._call("describe_endpoint_config", EndpointConfigName=configuration)
+        return {variant["VariantName"]: variant["ModelName"] for variant in found["ProductionVariants"]}
 
     def tags(self, arn: str) -> dict[str, str]:
         """Tags of a resource."""
         pages = self._pages("list_tags", "Tags", ResourceArn=arn)
         return {tag["Key"]: tag["Value"] for tag in pages}
 
-    def tag(self, arn: str, key: str, value: str) -> None:
-        """Set one tag."""
-        self._call("add_tags", ResourceArn=arn, Tags=[{"Key": key, "Value": value}])
-
-    def untag(self, arn: str, key: str) -> None:
-        """Remove one tag."""
-        self._call("delete_tags", ResourceArn=arn, TagKeys=[key])
-
     def configurations(self, endpoint: str) -> list[str]:
         """Names of the configurations that were made for the endpoint, by their tag."""
-        listed = self._pages("list_endpoint_configs", "EndpointConfigs", NameContains=endpoint)
+        listed = self._pages("list_endpoint_configs", "EndpointConfigs", NameContains=configuration_prefix(endpoint))
         return [
             found["EndpointConfigName"]
             for found in listed
             if self.tags(found["EndpointConfigArn"]).get(OWNER_TAG) == endpoint
         ]
 
-    def remove_configuration(self, name: str) -> None:
-        """Remove a configuration; one that is gone already is no error."""
-        from botocore.exceptions import ClientError
+    def remove_configuration(self, name: str, endpoint: str, *, keep: Collection[str] = ()) -> None:
+        """Remove a configuration and the models that it names, but for others' and those to keep.
 
+        What is gone already is no error.
+        """
         try:
-            self._client.delete_endpoint_config(EndpointConfigName=name)
-        except ClientError as error:
+            models = set(self.variants(name).values()) - set(keep)
+            for model in models:
+                self._remove_model(model, endpoint)
+            self._call("delete_endpoint_config", EndpointConfigName=name)
+        except ControlPlaneError as error:
             if "Could not find endpoint configuration" not in str(error):
-                raise ControlPlaneError(f"DeleteEndpointConfig {name}: {error}") from error
+                raise
+
+    def _remove_model(self, name: str, endpoint: str) -> None:
+        try:
+            arn = self._call("describe_model", ModelName=name)["ModelArn"]
+            if self.tags(arn).get(OWNER_TAG) == endpoint:
+                self._call("delete_model", ModelName=name)
+        except ControlPlaneError as error:
+            if "Could not find model" not in str(error):
+                raise
 
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             return getattr(self._client, operation)(**arguments)
-        except ClientError as error:
+        except (BotoCoreError, ClientError) as error:
             raise ControlPlaneError(f"{operation} {arguments}: {error}") from error
 
     def _pages(self, operation: str, key: str, **arguments: Any) -> Iterator[dict[str, Any]]:

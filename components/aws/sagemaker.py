@@ -9,10 +9,10 @@ import pulumi
 import pulumi_aws as aws
 
 from components.aws.account import Account
-from components.aws.control_plane import OWNER_TAG
+from components.aws.control_plane import OWNER_TAG, configuration_prefix
 from components.aws.grants import Grant
 from components.aws.network import Network, write_logs
-from components.aws.rollout import Shift, guardrails
+from components.aws.rollout import guardrails_text
 from components.aws.schedule import aws_cron
 from components.aws.settled import Configurations, Settled
 from components.aws.storage import Bucket
@@ -94,6 +94,7 @@ class SageMakerEndpoint(pulumi.ComponentResource):
         models = {variant.name: self._model(name, variant) for variant in args.variants}
         configuration = aws.sagemaker.EndpointConfiguration(
             f"{name}-configuration",
+            name_prefix=configuration_prefix(args.endpoint),
             production_variants=[self._variant(variant, models[variant.name]) for variant in args.variants],
             data_capture_config=self._capture(),
             kms_key_arn=args.key_arn,
@@ -105,13 +106,18 @@ class SageMakerEndpoint(pulumi.ComponentResource):
             f"{name}-endpoint",
             name=args.endpoint,
             endpoint_config_name=configuration.name,
-            deployment_config=self._deployment(name, configuration.name),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs, kept], delete_before_replace=True),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[logs, kept],
+                delete_before_replace=True,
+                ignore_changes=["endpointConfigName"],  # `Settled` changes it
+            ),
         )
         self.settled = Settled(
             f"{name}-settled",
             endpoint=self.endpoint.name,
             configuration=configuration.name,
+            deployment=guardrails_text(args.rollout, args.rollback_alarms),
             region=args.account.region,
             opts=child,
         )
@@ -157,7 +163,9 @@ class SageMakerEndpoint(pulumi.ComponentResource):
             else aws.sagemaker.ModelVpcConfigArgs(
                 subnets=args.network.subnet_ids, security_group_ids=[args.network.security_group_id]
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            tags={OWNER_TAG: args.endpoint},
+            # Kept when replaced, as its configuration is: without its model an endpoint is neither scaled nor patched.
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
 
     def _variant(
@@ -188,21 +196,6 @@ class SageMakerEndpoint(pulumi.ComponentResource):
             # Anything else would be kept as base64.
             capture_content_type_header=types(json_content_types=["application/json"], csv_content_types=["text/csv"]),
         )
-
-    def _deployment(
-        self, name: str, configuration: pulumi.Output[str]
-    ) -> pulumi.Input[aws.sagemaker.EndpointDeploymentConfigArgs | None]:
-        asked = guardrails(self._args.rollout, self._args.rollback_alarms)
-        if asked is None:
-            return None
-        shift = Shift(
-            f"{name}-shift",
-            endpoint=self._args.endpoint,
-            variants=[variant.name for variant in self._args.variants],
-            configuration=configuration,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return shift.guarded.apply(lambda guarded: asked if guarded else None)
 
     def _scale(self, name: str, variant: str) -> None:
         scaling = self._args.scaling

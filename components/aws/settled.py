@@ -1,53 +1,102 @@
-"""Whether an endpoint really runs what was asked for, and the removal of configurations that none runs any more.
+"""The endpoint is brought to the configuration that was asked for; configurations and models that none runs go.
 
-After a failed update SageMaker goes back to the old configuration by itself: the endpoint is `InService`, the AWS
-provider reports success, and the state names the new configuration
-(https://github.com/hashicorp/terraform-provider-aws/issues/48997). Removing the replaced configuration would then
-remove what is live. So configurations are kept when Pulumi replaces them, and these two resources see to them.
+The AWS provider makes the endpoint and removes it; what it runs is changed here, since the provider cannot do it well:
+after a failed update SageMaker goes back to the old configuration by itself, the endpoint is `InService`, the provider
+reports success, the state names the new configuration, and the old one, which is live, is removed
+(https://github.com/hashicorp/terraform-provider-aws/issues/48997). It also waits an hour at most, replaces the
+endpoint where alarms that roll back come or go, and cannot leave the guardrails out where SageMaker refuses them.
+
+Here an update that went back is an `up` that failed: the state keeps the old configuration, so that the next `up`
+tries again, and nothing is removed.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
 from pulumi import dynamic
 
-from components.aws.control_plane import ROLLED_BACK_TAG, ControlPlane, ControlPlaneError
+from components.aws.control_plane import SETTLE_SECONDS, ControlPlane, ControlPlaneError, Endpoint, InProgressError
+from components.aws.rollout import effective
+
+#: How often a change is asked for again that met one of the service's own, such as patching.
+_ATTEMPTS = 5
 
 
 class NotSettledError(RuntimeError):
     """The endpoint does not run what was asked for; the text names both configurations and what to do."""
 
 
-def settle(plane: ControlPlane, endpoint: str, configuration: str) -> None:
-    """Wait until the endpoint is settled, compare, and remove its configurations that are not live.
+def settle(
+    plane: ControlPlane,
+    endpoint: str,
+    configuration: str,
+    deployment: Mapping[str, Any] | None = None,
+    *,
+    limit: float = SETTLE_SECONDS,
+) -> None:
+    """Bring an endpoint to a configuration, wait for it, and remove its configurations that are not live.
 
-    An endpoint that went back is reported once; on the next call for the same configuration it is asked again.
-    Raises NotSettledError; nothing is removed then.
+    deployment: guardrails of the update, used where the variants stay the same. limit: seconds that an update may take.
+    Raises NotSettledError and ControlPlaneError; nothing is removed then.
     """
-    found = plane.settled(endpoint)
+    found = plane.settled(endpoint, limit=limit)
     if found is None:
         raise NotSettledError(f"endpoint {endpoint} does not exist; allowed: one made before: run `pulumi refresh`")
-    reported = plane.tags(found.arn).get(ROLLED_BACK_TAG)
-    if reported is not None:
-        plane.untag(found.arn, ROLLED_BACK_TAG)
-    if found.configuration != configuration and reported == configuration:
-        # The state says that this configuration is live, so nothing else would ask for it again.
-        plane.update(endpoint, configuration)
-        found = plane.settled(endpoint) or found
+    if found.status == "Failed":
+        # It serves nothing, and removing it is all that SageMaker allows then (API_DescribeEndpoint).
+        found = _make_anew(plane, endpoint, configuration, found, limit)
+    elif found.configuration != configuration or found.status != "InService":
+        found = _update(plane, endpoint, configuration, deployment, found, limit)
     if found.configuration != configuration or found.status != "InService":
-        if found.configuration != configuration:
-            plane.tag(found.arn, ROLLED_BACK_TAG, configuration)
         reason = f" SageMaker says: {found.reason}" if found.reason else ""
         raise NotSettledError(
             f"endpoint {endpoint} is {found.status} on configuration {found.configuration}, asked was {configuration}: "
             f"the update failed and SageMaker went back.{reason} Look at the endpoint's logs and alarms, then run "
             "`pulumi up` again to try once more, or name the earlier release"
         )
-    for name in plane.configurations(endpoint):
-        if name != configuration:
-            plane.remove_configuration(name)
+    _remove_others(plane, endpoint, configuration)
+
+
+def _update(
+    plane: ControlPlane,
+    endpoint: str,
+    configuration: str,
+    deployment: Mapping[str, Any] | None,
+    found: Endpoint,
+    limit: float,
+) -> Endpoint:
+    for attempt in range(1, _ATTEMPTS + 1):
+        # Looked at each time: what is live may have changed meanwhile.
+        same = deployment is not None and effective(found.variants, plane.variants(configuration))
+        try:
+            plane.update(endpoint, configuration, deployment if same else None)
+        except InProgressError:
+            if attempt == _ATTEMPTS:
+                raise
+        found = _settled(plane, endpoint, limit)
+        if found.configuration == configuration or found.reason:
+            return found
+    return found
+
+
+def _make_anew(plane: ControlPlane, endpoint: str, configuration: str, found: Endpoint, limit: float) -> Endpoint:
+    # The tags of the service itself cannot be set.
+    tags = {key: value for key, value in plane.tags(found.arn).items() if not key.startswith("aws:")}
+    plane.remove(endpoint)
+    plane.settled(endpoint, limit=limit)
+    plane.create(endpoint, configuration, tags)
+    return _settled(plane, endpoint, limit)
+
+
+def _settled(plane: ControlPlane, endpoint: str, limit: float) -> Endpoint:
+    found = plane.settled(endpoint, limit=limit)
+    if found is None:
+        raise NotSettledError(f"endpoint {endpoint} is gone during its update; run `pulumi refresh`, then `pulumi up`")
+    return found
 
 
 def sweep(plane: ControlPlane, endpoint: str) -> None:
@@ -56,9 +105,17 @@ def sweep(plane: ControlPlane, endpoint: str) -> None:
     Raises ControlPlaneError.
     """
     found = plane.settled(endpoint)
+    if found is not None and found.status != "InService":
+        return  # it may run a mixture, so that none is safe to remove
+    _remove_others(plane, endpoint, None if found is None else found.configuration)
+
+
+def _remove_others(plane: ControlPlane, endpoint: str, live: str | None) -> None:
+    """Remove an endpoint's configurations and their models, but for the live one."""
+    keep = frozenset(plane.variants(live).values()) if live is not None else frozenset[str]()
     for name in plane.configurations(endpoint):
-        if found is None or name != found.configuration:
-            plane.remove_configuration(name)
+        if name != live:
+            plane.remove_configuration(name, endpoint, keep=keep)
 
 
 class _SettledProvider(dynamic.ResourceProvider):
@@ -67,11 +124,11 @@ class _SettledProvider(dynamic.ResourceProvider):
         return dynamic.DiffResult(changes=bool(moved) or olds != {**olds, **news}, replaces=moved)
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        settle(ControlPlane.in_region(props["region"]), props["endpoint"], props["configuration"])
+        _bring(props)
         return dynamic.CreateResult(f"{props['region']}/{props['endpoint']}", props)
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
-        settle(ControlPlane.in_region(news["region"]), news["endpoint"], news["configuration"])
+        _bring(news)
         return dynamic.UpdateResult(news)
 
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
@@ -85,6 +142,11 @@ class _SettledProvider(dynamic.ResourceProvider):
         """Nothing: it made nothing."""
 
 
+def _bring(props: Mapping[str, Any]) -> None:
+    deployment = json.loads(props["deployment"]) if props["deployment"] else None
+    settle(ControlPlane.in_region(props["region"]), props["endpoint"], props["configuration"], deployment)
+
+
 class Settled(dynamic.Resource, module="aws", name="Settled"):
     """The endpoint runs the configuration that was asked for, or the `up` fails."""
 
@@ -96,10 +158,11 @@ class Settled(dynamic.Resource, module="aws", name="Settled"):
         *,
         endpoint: pulumi.Input[str],
         configuration: pulumi.Input[str],
+        deployment: pulumi.Input[str],
         region: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        props = {"endpoint": endpoint, "configuration": configuration, "region": region}
+        props = {"endpoint": endpoint, "configuration": configuration, "deployment": deployment, "region": region}
         super().__init__(_SettledProvider(), name, props, opts)
 
 
@@ -116,7 +179,11 @@ class _ConfigurationsProvider(dynamic.ResourceProvider):
 
 
 class Configurations(dynamic.Resource, module="aws", name="Configurations"):
-    """All configurations of an endpoint. The endpoint depends on it, so it goes after that and takes them along."""
+    """All configurations and models of an endpoint.
+
+    The endpoint depends on it, so it goes after that and takes them along. A model that no configuration names yet,
+    because an `up` broke off between the two, is not found.
+    """
 
     def __init__(self, name: str, *, endpoint: str, region: str, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(_ConfigurationsProvider(), name, {"endpoint": endpoint, "region": region}, opts)
