@@ -16,8 +16,12 @@ FOLDER = Path("build") / "image"
 RECORD = "image.json"
 #: The image's name in a container engine; its tag is the commit.
 LOCAL_NAME = "cloud-ml-deployment/server"
-#: Folders that the image is made of.
-SOURCES = ("serving_image", "spec")
+#: Files and folders that the image is made of, as the Dockerfile copies them.
+SOURCES = (
+    *(f"serving_image/{name}" for name in ("Dockerfile", "install_packages.py", "installer.lock", "requirements.lock")),
+    *(f"serving_image/{name}" for name in ("entry.py", "model_server", "batch", "functions")),
+    "spec",
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ def last_built(root: Path) -> BuiltImage | None:
 def source_digest(root: Path) -> str:
     """One hash over what the image is made of in the tree at `root`."""
     digest = hashlib.sha256()
-    for path in sorted(path for folder in SOURCES for path in (root / folder).rglob("*")):
+    tops = [root / name for name in SOURCES]
+    for path in sorted(path for top in tops for path in [top, *top.rglob("*")]):
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(f"{path.relative_to(root)}\0".encode())
             digest.update(path.read_bytes())

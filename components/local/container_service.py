@@ -155,6 +155,9 @@ class _ServerContainerProvider(dynamic.ResourceProvider):
         return dynamic.CreateResult(props["container"], self._start(props))
 
     def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
+        # Before the old one ends: an image that cannot be had must not end what serves.
+        with containers.connected() as client:
+            _image(client, news)
         try:
             return dynamic.UpdateResult(self._start(news))
         except containers.ContainerError as error:
@@ -180,12 +183,9 @@ class _ServerContainerProvider(dynamic.ResourceProvider):
             containers.stop(client, id_, props["owner"])
 
     def _start(self, props: dict[str, Any]) -> dict[str, Any]:
-        archive = props.get("archive")
         with containers.connected() as client:
-            # Before the old one ends: an image that cannot be had must not end what serves.
-            image = containers.have_image(client, props["image"], Path(archive) if archive else None)
             wanted = containers.Description(
-                image=image,
+                image=_image(client, props),
                 name=props["container"],
                 owner=props["owner"],
                 env=props["settings"],
@@ -196,6 +196,11 @@ class _ServerContainerProvider(dynamic.ResourceProvider):
             )
             container_id = containers.start(client, wanted)
         return {**props, "container_id": container_id, "url": f"http://{LOOPBACK}:{wanted.port}"}
+
+
+def _image(client: Any, props: dict[str, Any]) -> str:
+    archive = props.get("archive")
+    return containers.have_image(client, props["image"], Path(archive) if archive else None)
 
 
 class ServerContainer(dynamic.Resource, module="local", name="ServerContainer"):
