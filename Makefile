@@ -155,12 +155,12 @@ bench-peers: | $(PY) ## install the servers that the benchmark compares with
 	@for peer in $(BENCH_PEERS); do
 	  echo "installing $$peer …"
 	  $(PY) -m uv venv --quiet --allow-existing .venv-bench-$$peer --python $$(test $$peer = pytriton && echo /usr/bin/python3 || echo $(PY))
-	  $(PY) -m uv pip install --quiet --python .venv-bench-$$peer/bin/python -r benchmarks/peers/$$peer/requirements.txt scikit-learn onnxruntime numpy
+	  $(PY) -m uv pip install --quiet --compile-bytecode --python .venv-bench-$$peer/bin/python -r benchmarks/peers/$$peer/requirements.txt scikit-learn onnxruntime numpy
 	done
 
 bench: $(TEST_READY) ## serving speed beside the peers, into docs/benchmarks.md (PEERS=none: ours and the floor, in a minute)
 	@if [ "$(PEERS)" = none ]; then
-	  $(PY) -m benchmarks.serving --peers none --rounds 1 --seconds 3
+	  $(PY) -m benchmarks.serving --peers none --rounds 1 --seconds 2 --fresh --record build/bench-ours.json
 	else
 	  $(PY) -m benchmarks.serving --peers "$(PEERS)" --write
 	fi

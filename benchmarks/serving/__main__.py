@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
+import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterable
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from benchmarks.serving import floor, measure, report, work
+from benchmarks.serving import floor, measure, report
+from benchmarks.serving import work as works
 from benchmarks.serving.contestants import CONTESTANTS, ROOT, Contestant
+from benchmarks.serving.record import Record
+from spec import release as releases
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 WORKS = {"rf": "digits", "rf-ort": "digits", "cnn": "digits_cnn"}
 CONNECTIONS = (1, 8, 64)
@@ -27,21 +28,73 @@ def main() -> None:
     parser.add_argument("--peers", default="all", help="all, none, or names separated by commas")
     parser.add_argument("--works", default=",".join(WORKS), help=f"of {', '.join(WORKS)}")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds; the medians count")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of one load")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of one load, in whole seconds")
+    parser.add_argument("--minutes", type=float, default=14.0, help="after which no further round begins")
+    parser.add_argument("--models", type=Path, default=ROOT / "models", help="folder of the releases")
+    parser.add_argument("--record", type=Path, default=ROOT / "build" / "bench.json", help="what is gone on with")
+    parser.add_argument("--fresh", action="store_true", help="do not go on with a run that was ended")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and its plot")
     options = parser.parse_args()
     measure.need_wrk()
+    if options.fresh:
+        options.record.unlink(missing_ok=True)
     chosen = _chosen(options.peers)
-    results: dict[str, Any] = {}
+    folders = {name: folder for name in options.works.split(",") if (folder := _release(options.models, name))}
+    settings = {
+        "servers": [contestant.name for contestant in chosen],
+        "releases": {name: releases.digest(folder) for name, folder in folders.items()},
+        "seconds": options.seconds,
+    }
+    record = Record.open(options.record, settings)
+    if record.runs:
+        console.print(f"going on after {len(record.runs)} measurements ({options.record}; --fresh begins anew)")
     with tempfile.TemporaryDirectory() as folder:
-        for name in options.works.split(","):
-            made = work.make(Path(folder) / name, _release(WORKS[name]), name)
-            results[name] = {"floor": floor.measure(made, options.seconds), "servers": _run(made, chosen, options)}
-            console.print_json(json.dumps(results[name]))
+        made = [works.make(Path(folder) / name, release, name) for name, release in folders.items()]
+        _measure(record, made, chosen, options)
+    results = record.results(folders)
     report.show(console, results)
     if options.write:
-        report.write(ROOT / "docs", results, options.rounds, options.seconds)
+        report.write(ROOT / "docs", results, options.seconds)
         console.print("wrote docs/benchmarks.md")
+    options.record.unlink(missing_ok=True)
+
+
+def _measure(record: Record, made: list[works.Work], chosen: list[Contestant], options: argparse.Namespace) -> None:
+    """Every server once in each round; in later rounds those that may be the best, as long as there is time."""
+    for work in made:
+        if work.name not in record.floors:
+            record.floors[work.name] = floor.measure(work, options.seconds)
+    for number in range(options.rounds):
+        for work, contestant in _due(record, made, chosen, number):
+            if number and record.seconds > options.minutes * 60:
+                console.print(f"{options.minutes:g} minutes are over in round {number + 1} of {options.rounds}")
+                return
+            console.print(
+                f"{record.seconds / 60:4.1f} min  {work.name}, round {number + 1} of {options.rounds}: "
+                f"{contestant.name} …",
+                style="dim",
+            )
+            began = time.monotonic()
+            try:
+                record.add(work.name, contestant.name, number, _one(work, contestant, options.seconds))
+            except (AssertionError, RuntimeError, OSError) as error:
+                console.print(f"{contestant.name} did not run: {error}", style="red", markup=False)
+                record.failed.setdefault(work.name, {})[contestant.name] = str(error).splitlines()[0]
+            record.seconds += time.monotonic() - began
+            record.save()
+
+
+def _due(
+    record: Record, made: list[works.Work], chosen: list[Contestant], number: int
+) -> Iterator[tuple[works.Work, Contestant]]:
+    for work in made:
+        for contestant in chosen:
+            if contestant.name == "ours, binary" and work.name != "cnn":
+                continue
+            if record.has(work.name, contestant.name, number):
+                continue
+            if number == 0 or record.in_the_race(work.name, contestant.name):
+                yield work, contestant
 
 
 def _chosen(peers: str) -> list[Contestant]:
@@ -59,53 +112,33 @@ def _chosen(peers: str) -> list[Contestant]:
     return ours + [contestant for contestant in others if contestant.installed]
 
 
-def _release(model: str) -> Path:
-    from spec import release as releases
-
+def _release(models: Path, name: str) -> Path | None:
+    """The release of a work; None, with how to get it, where there is none."""
+    model = WORKS[name]
     try:
-        return releases.resolve(ROOT / "models", f"{model}@latest").path
+        return releases.resolve(models, f"{model}@latest").path
     except releases.ReleaseError as error:
         trainer = "cnn" if model == "digits_cnn" else "forest"
-        raise SystemExit(f"{error}: make train TRAINER={trainer}") from None
+        console.print(f"{name} is left out: {error}: make train TRAINER={trainer}", style="yellow")
+        return None
 
 
-def _run(made: work.Work, contestants: Iterable[Contestant], options: argparse.Namespace) -> dict[str, Any]:
-    seen: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
-    out: dict[str, str] = {}
-    for round_number in range(options.rounds):
-        for contestant in contestants:
-            if contestant.name in out or (contestant.name == "ours, binary" and made.name != "cnn"):
-                continue
-            console.print(
-                f"{made.name}, round {round_number + 1} of {options.rounds}: {contestant.name} …", style="dim"
-            )
-            try:
-                _one(made, contestant, options.seconds, seen[contestant.name])
-            except (AssertionError, RuntimeError) as error:
-                console.print(f"{contestant.name} did not run: {error}", style="red", markup=False)
-                out[contestant.name] = str(error).splitlines()[0]
-                seen.pop(contestant.name, None)
-    return {"ran": {name: _medians(figures) for name, figures in seen.items()}, "did not run": out}
-
-
-def _one(made: work.Work, contestant: Contestant, seconds: float, figures: dict[str, list[Any]]) -> None:
-    bodies = made.bodies(contestant.body(made))
-    file = made.folder / "bodies"
+def _one(work: works.Work, contestant: Contestant, seconds: float) -> dict[str, float]:
+    """Start the server, ask it for right answers, load it, weigh it."""
+    bodies = work.bodies(contestant.body(work))
+    file = work.folder / "bodies"
     measure.write_bodies(file, bodies)
-    with measure.serving(contestant, made, made.folder / "server.log") as server:
-        figures["start"].append(server.start_seconds)
+    with measure.serving(contestant, work, work.folder / "server.log") as server:
+        figures = {"start": server.start_seconds}
         server.check(bodies)
         server.load(file, contestant.head(bodies[0]), 8, 1)  # warm
-        figures["idle_mb"].append(server.memory_mb())
+        figures["idle_mb"] = server.memory_mb()
         for connections in CONNECTIONS:
             load = server.load(file, contestant.head(bodies[0]), connections, seconds)
             for key in ("rate", "p50", "p99", "refused"):
-                figures[f"{key}@{connections}"].append(getattr(load, key))
-        figures["loaded_mb"].append(server.memory_mb())
-
-
-def _medians(figures: dict[str, list[Any]]) -> dict[str, float]:
-    return {name: statistics.median(values) for name, values in figures.items()}
+                figures[f"{key}@{connections}"] = getattr(load, key)
+        figures["loaded_mb"] = server.memory_mb()
+    return figures
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.serving import floor, measure, report, work
 from benchmarks.serving.contestants import CONTESTANTS
+from benchmarks.serving.record import Record
 from tests.real_parts import need
 from training import train_and_release
 
@@ -56,6 +57,30 @@ def test_a_bar_that_is_missed_says_so():
     lines = report.bars({"rf-ort": {"servers": servers, "floor": {}}})
     assert any("req/s at c=64" in line and "5.0× a peer" in line and line.endswith("| met |") for line in lines)
     assert any("p99" in line and "2.0× a peer" in line and "not met" in line for line in lines)
+
+
+def test_a_run_that_was_ended_goes_on_where_it_was(tmp_path: Path):
+    file, settings = tmp_path / "bench.json", {"seconds": 2}
+    before = Record.open(file, settings)
+    before.add("rf", "ours", 0, {"rate@1": 100.0})
+    before.failed["rf"] = {"a peer": "no 200"}
+    before.save()
+    after = Record.open(file, settings)
+    assert after.has("rf", "ours", 0)
+    assert not after.has("rf", "ours", 1)
+    assert after.has("rf", "a peer", 1), "what does not run is not tried again"
+    assert not Record.open(file, {"seconds": 5}).runs, "figures of other settings are not mixed in"
+
+
+def test_only_a_server_that_cannot_be_the_best_is_left_out_of_later_rounds(tmp_path: Path):
+    record = Record(tmp_path / "bench.json", {})
+    for server, rate, start in (("ours", 9.0, 1.0), ("best", 100.0, 9.0), ("slow", 49.0, 9.0), ("quick", 1.0, 2.0)):
+        record.add("rf", server, 0, {"rate@1": rate, "rate@64": rate, "p99@64": 1 / rate, "start": start})
+    racing = [name for name in ("ours", "best", "slow", "quick", "new") if record.in_the_race("rf", name)]
+    assert racing == ["ours", "best", "quick", "new"]
+    record.add("rf", "best", 1, {"rate@1": 200.0, "rate@64": 200.0, "p99@64": 0.1, "start": 9.0})
+    assert record.medians("rf")["best"]["rate@1"] == 150.0
+    assert record.medians("rf")["best"]["rounds"] == 2
 
 
 def test_the_floor_is_above_nothing(made: work.Work):
