@@ -135,7 +135,7 @@ def test_what_is_in_it(server_image: BuiltImage, tmp_path: Path) -> None:
         }
     assert locked <= licences.keys()
     assert "unknown" not in licences.values()
-    assert licences["onnxruntime"] == "MIT"
+    assert licences["onnxruntime"].startswith("MIT")
 
 
 def test_a_lock_holds_the_versions_that_the_tests_run_with() -> None:
