@@ -209,7 +209,7 @@ COLUMNS["aws", "sagemaker"] = Column(
         "deploy_to[].region": Mapped("region of everything made"),
         "deploy_to[].port": Rejected("clients reach it at HTTPS port 443"),
         "deploy_to[].instance_type": Mapped(
-            "instance type of the variants; default: the smallest that holds resources"
+            "instance type of the variants (x86, holds resources); default: the smallest that does"
         ),
         "deploy_to[].network": Mapped("network of the models' containers; default: a private one is made"),
         "deploy_to[].cluster": Rejected("the target is no cluster"),
@@ -217,7 +217,7 @@ COLUMNS["aws", "sagemaker"] = Column(
         "image.build": Mapped(
             "`make image` builds and pushes it", (False,), "name what `make image` pushed in image.ref"
         ),
-        "image.ref": Mapped("container of the models; has to be in Amazon ECR"),
+        "image.ref": Mapped("container of the models; has to be in Amazon ECR in the service's region"),
         "resources.cpu": Mapped("the smallest instance type that holds it"),
         "resources.memory_gib": Mapped("the smallest instance type that holds it"),
         "scaling.scale_to_zero": Mapped("at least one instance runs", (False,), _ENDPOINT_ONLY),
@@ -238,7 +238,7 @@ COLUMNS["aws", "sagemaker"] = Column(
         "access.principals": Mapped("the callers' policy is attached to each"),
         "access.domain": Rejected("an endpoint answers under its region's host name only"),
         "capture": Mapped("data capture of the endpoint into a bucket whose objects expire"),
-        "logging": Mapped("level of the server; retention of the log group"),
+        "logging": Mapped("level of the server; retention of the log group, for days that CloudWatch Logs offers"),
         "encryption.customer_managed_key": Mapped("a KMS key for buckets, registry, volumes, logs and topics"),
         "notify": Mapped("subscriptions of the alarms' topic"),
         "budget": Mapped("a budget of AWS Budgets over the service's tag"),

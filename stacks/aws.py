@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,11 +12,11 @@ import pulumi
 import pulumi_aws as aws
 
 from components.aws import sagemaker
-from components.aws.access import Callers, CallersArgs, PrincipalError, parse_principal
+from components.aws.access import Callers, CallersArgs
 from components.aws.account import Account, region_code
 from components.aws.grants import Grant
 from components.aws.identity import Permissions, PermissionsArgs, Role, RoleArgs
-from components.aws.instances import TooLargeError, smallest
+from components.aws.instances import smallest
 from components.aws.keys import EncryptionKey, KeyArgs
 from components.aws.monitoring import (
     Alarms,
@@ -30,26 +29,20 @@ from components.aws.monitoring import (
     TopicArgs,
 )
 from components.aws.network import Network, NetworkArgs
-from components.aws.registry import Registry, RegistryArgs
+from components.aws.registry import Registry, RegistryArgs, pull
 from components.aws.storage import ReleaseArgs, ReleaseUpload, Storage, StorageArgs
 from spec import contracts
-from spec.errors import ROOT, SpecError
+from spec.errors import ROOT, Problem, SpecError, path, shown
 from spec.panels import CONFIG_FILE, DashboardConfig, load_dashboard_config
 from spec.release import Release
 from spec.service import DeployTo, ServiceSpec
 from stacks import local_release
-
-#: SageMaker and Lambda take images from ECR only.
-ECR_IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/\S+@sha256:[0-9a-f]{64}")
+from stacks.aws_checks import ECR_IMAGE, problems
 
 
 def deploy(spec: ServiceSpec, places: Sequence[DeployTo]) -> dict[str, dict[str, Any]]:
     """The service at every place on AWS; returns what the stack exports, by place."""
-    release = local_release(spec.release)
-    canary = None if spec.canary is None else local_release(spec.canary.release, "canary.release")
-    for index, where in enumerate(spec.deploy_to):
-        if where in places:
-            _check(spec, where, index)
+    release, canary = _checked(spec, places)
     exports: dict[str, dict[str, Any]] = {}
     for region, group in groupby(sorted(places, key=_region), key=_region):
         here = list(group)
@@ -63,39 +56,31 @@ def _region(where: DeployTo) -> str:
     return where.region or ""
 
 
-def _check(spec: ServiceSpec, where: DeployTo, index: int) -> None:
-    """What no field's own check sees. Raises pulumi.RunError before anything is registered."""
-    if where.instance_type is None:
+def _checked(spec: ServiceSpec, places: Sequence[DeployTo]) -> tuple[Release, Release | None]:
+    """The releases, once nothing is wrong. Raises pulumi.RunError with all problems, before anything is registered."""
+    found = problems(spec, places, pulumi.get_stack())
+    asked = {"release": spec.release} | ({} if spec.canary is None else {"canary.release": spec.canary.release})
+    releases: dict[str, Release] = {}
+    missing: list[str] = []
+    for field, reference in asked.items():
         try:
-            smallest(spec.resources.cpu, spec.resources.memory_gib)
-        except TooLargeError as error:
-            raise pulumi.RunError(f"{ROOT}.{error}") from None
-    elif not where.instance_type.startswith("ml."):
-        raise pulumi.RunError(
-            f"{ROOT}.deploy_to[{index}].instance_type is {where.instance_type!r}; allowed on target {where.target}: a "
-            "type of SageMaker's, such as ml.m5.large: correct it, or remove it for the smallest that holds resources"
+            releases[field] = local_release(reference, field)
+        except pulumi.RunError as error:
+            missing.append(str(error))
+    release, canary = releases.get("release"), releases.get("canary.release")
+    if spec.canary is not None and canary is not None and canary == release:
+        found.append(
+            Problem(
+                path(("canary", "release")),
+                f"{shown(spec.canary.release)}, which is {canary}, and so is {ROOT}.release",
+                "another release",
+                "Name one, or remove canary.",
+            )
         )
-    for principal in spec.access.principals:
-        try:
-            parse_principal(principal)
-        except PrincipalError as error:
-            raise pulumi.RunError(f"{ROOT}.{error}") from None
-    if spec.image.ref is None:
-        raise pulumi.RunError(
-            f"{ROOT}.image is to be built; allowed here: image.ref: run `make image` with --push, and name the digest "
-            "that it prints"
-        )
-    if not ECR_IMAGE.fullmatch(spec.image.ref):
-        raise pulumi.RunError(
-            f"{ROOT}.image.ref is {spec.image.ref!r}; allowed on target {where.target}: an image in Amazon ECR, such "
-            "as 123456789012.dkr.ecr.eu-central-1.amazonaws.com/server@sha256:…: push it there first"
-        )
-    if spec.rollout.strategy != "all_at_once" and spec.scaling.min < 2:
-        raise pulumi.RunError(
-            f"{ROOT}.rollout.strategy is {spec.rollout.strategy!r} with scaling.min {spec.scaling.min}; allowed on "
-            f"target {where.target}: at least 2, since a step is at most half of the instances: raise scaling.min, or "
-            "set strategy: all_at_once"
-        )
+    texts = [*([str(SpecError(found))] if found else []), *missing]
+    if texts or release is None:
+        raise pulumi.RunError("\n".join(texts))
+    return release, canary
 
 
 @dataclass(frozen=True)
@@ -178,7 +163,7 @@ def _sagemaker(spec: ServiceSpec, where: DeployTo, shared: _Shared) -> dict[str,
     variants = [sagemaker.Variant(slot, upload.uri, percent) for slot, upload, percent in weights]
     grants: list[Grant] = [
         *(grant for upload in shared.releases for grant in upload.grants),
-        *shared.registry.grants,
+        *pull(_repository(spec, shared.account)),
         *sagemaker.server_grants(shared.account, endpoint, network=shared.network, captures=shared.storage.captures),
     ]
     if shared.key is not None:
@@ -233,6 +218,14 @@ def _sagemaker(spec: ServiceSpec, where: DeployTo, shared: _Shared) -> dict[str,
         "alarms_missing": alarms.missing,
         "image_registry": shared.registry.url,
     }
+
+
+def _repository(spec: ServiceSpec, account: Account) -> pulumi.Output[str]:
+    """The ARN of the repository that holds the image; it need not be the stack's own."""
+    image = ECR_IMAGE.fullmatch(str(spec.image.ref))
+    assert image is not None  # noqa: S101 # checked before anything is made
+    where = f":ecr:{image['region']}:{image['account']}:repository/{image['repository']}"
+    return pulumi.Output.concat("arn:", account.partition, where)
 
 
 def _dashboard_config() -> DashboardConfig:

@@ -50,11 +50,16 @@ class Registry(pulumi.ComponentResource):
     @property
     def grants(self) -> tuple[Grant, ...]:
         """Permission to pull images."""
-        return (
-            Grant("RegistryLogin", ("ecr:GetAuthorizationToken",)),
-            Grant(
-                "PullImage",
-                ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
-                (self.arn,),
-            ),
-        )
+        return pull(self.arn)
+
+
+def pull(repository_arn: pulumi.Input[str]) -> tuple[Grant, ...]:
+    """Permission to pull the images of a repository."""
+    return (
+        Grant("RegistryLogin", ("ecr:GetAuthorizationToken",)),
+        Grant(
+            "PullImage",
+            ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+            (repository_arn,),
+        ),
+    )

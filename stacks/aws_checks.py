@@ -1,0 +1,243 @@
+"""What AWS refuses about a service description, beside what the spec and its capability table see. Registers nothing.
+
+Every rule stands for an error that AWS would give in the middle of an `up`, or for a value that would be ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from pulumi_aws import Region
+
+from components.aws.access import PrincipalError, parse_principal
+from components.aws.instances import SAGEMAKER, TooLargeError, smallest
+from components.aws.schedule import aws_cron
+from spec import errors
+from spec.errors import Problem, one_of, path, shown
+from spec.service import DeployTo, ServiceSpec
+
+#: SageMaker and Lambda take images from ECR only.
+ECR_IMAGE = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<repository>[^\s@:]+)"
+    r"@sha256:[0-9a-f]{64}"
+)
+#: API_EndpointInput: the name of an endpoint.
+ENDPOINT_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+ENDPOINT_LENGTH = 63
+#: What CloudWatch Logs keeps a log group for, in days
+#: (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html).
+RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+)  # fmt: skip
+#: Least step of a linear rollout, in percent
+#: (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TrafficRoutingConfig.html).
+LEAST_LINEAR_STEP = 10
+INSTANCE_TYPE = re.compile(r"ml\.(?P<family>[a-z]+\d+[a-z0-9-]*)\.(medium|large|\d*xlarge|metal)")
+#: Families with Graviton processors: m6g, c7gn, r8g.
+ARM = re.compile(r"[a-z]+\d+g[a-z]*")
+#: Tags that this project sets itself.
+OWN_TAGS = ("deployment", "managed-by", "service", "stack")
+#: SageMaker takes images of its own region only
+#: (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html).
+_ECR_EXAMPLE = "123456789012.dkr.ecr.{region}.amazonaws.com/server@sha256:…"
+
+
+def problems(spec: ServiceSpec, places: Sequence[DeployTo], stack: str) -> list[Problem]:
+    """Everything that AWS would refuse, in the order of the description. places: those of `spec` that are on AWS."""
+    found = [*_names(spec, stack), *_tags(spec)]
+    indices = [index for index, where in enumerate(spec.deploy_to) if where in places]
+    for index in indices:
+        found += _place(spec, spec.deploy_to[index], index)
+    found += _networks(spec, indices)
+    found += _image(spec, [spec.deploy_to[index] for index in indices])
+    if any(where.target == "sagemaker" for where in places):
+        found += [*_scaling(spec), *_rollout(spec)]
+    return [*found, *_principals(spec), *_logging(spec), *_webhooks(spec)]
+
+
+def _names(spec: ServiceSpec, stack: str) -> Iterator[Problem]:
+    name = f"{spec.name}-{stack}"
+    if len(name) > ENDPOINT_LENGTH or not ENDPOINT_NAME.fullmatch(name):
+        room = ENDPOINT_LENGTH - len(spec.name) - 1
+        yield Problem(
+            "the stack's name",
+            shown(stack),
+            f"letters, digits and hyphens between them, at most {room} characters beside {errors.ROOT}.name "
+            f"{shown(spec.name)}, since the endpoint is named {shown(name)}",
+            "Make a stack with such a name, or shorten the service's.",
+        )
+
+
+def _tags(spec: ServiceSpec) -> Iterator[Problem]:
+    for key in OWN_TAGS:
+        if key in spec.tags:
+            yield Problem(
+                path(("tags", key)),
+                shown(spec.tags[key]),
+                f"any key but {one_of(OWN_TAGS)}, which are set for every service",
+                "Rename or remove it.",
+            )
+
+
+def _place(spec: ServiceSpec, where: DeployTo, index: int) -> Iterator[Problem]:
+    here = ("deploy_to", index)
+    regions = sorted(region.value for region in Region)
+    if where.region not in regions:
+        meant = errors.near(where.region or "", regions)
+        yield Problem(
+            path((*here, "region")),
+            shown(where.region),
+            "a region of AWS's that the installed pulumi-aws knows, such as eu-central-1",
+            f"Did you mean {meant}?" if meant else "Correct it.",
+        )
+    if where.instance_type is None:
+        try:
+            smallest(spec.resources.cpu, spec.resources.memory_gib)
+        except TooLargeError as error:
+            yield Problem(
+                path(("resources",)),
+                f"cpu {spec.resources.cpu:g} and memory_gib {spec.resources.memory_gib:g}",
+                str(error).partition("allowed on this target: ")[2].partition(":")[0],
+                "Lower them, or name deploy_to[].instance_type.",
+            )
+        return
+    field = path((*here, "instance_type"))
+    named = INSTANCE_TYPE.fullmatch(where.instance_type)
+    if named is None:
+        yield Problem(
+            field,
+            shown(where.instance_type),
+            f"a type of SageMaker's on target {where.target}, such as ml.m5.large",
+            "Correct it, or remove it for the smallest that holds resources.",
+        )
+    elif ARM.fullmatch(named["family"]):
+        yield Problem(
+            field,
+            shown(where.instance_type),
+            "a type with x86 processors, such as ml.m5.large, since the image is built for linux/amd64",
+            "Choose another one, or remove it for the smallest that holds resources.",
+        )
+    size = next((one for one in SAGEMAKER if one.name == where.instance_type), None)
+    if size and (size.cpus < spec.resources.cpu or size.memory_gib < spec.resources.memory_gib):
+        yield Problem(
+            field,
+            f"{shown(size.name)}, which has {size.cpus} CPUs and {size.memory_gib} GiB",
+            f"a type that holds resources: cpu {spec.resources.cpu:g}, memory_gib {spec.resources.memory_gib:g}",
+            "Remove it for the smallest that does, or lower resources.",
+        )
+
+
+def _networks(spec: ServiceSpec, indices: Sequence[int]) -> Iterator[Problem]:
+    """Places of one region share a network."""
+    first: dict[str | None, int] = {}
+    for index in indices:
+        where = spec.deploy_to[index]
+        other = first.setdefault(where.region, index)
+        if where.network != spec.deploy_to[other].network:
+            network = None if where.network is None else where.network.vpc_id
+            yield Problem(
+                path(("deploy_to", index, "network")),
+                shown(network),
+                f"the network of deploy_to[{other}], since places of one region share it",
+                "Name the same network and subnets in both, or make a stack for each.",
+            )
+
+
+def _image(spec: ServiceSpec, places: Sequence[DeployTo]) -> Iterator[Problem]:
+    field = path(("image", "ref"))
+    if spec.image.ref is None:
+        yield Problem(
+            path(("image",)),
+            "to be built",
+            "image.ref, an image in Amazon ECR",
+            "Run `make image` with --push, and name the digest that it prints.",
+        )
+        return
+    image = ECR_IMAGE.fullmatch(spec.image.ref)
+    for where in places:
+        if image is None or image["region"] != where.region:
+            yield Problem(
+                field,
+                shown(spec.image.ref),
+                f"on target {where.target} an image in Amazon ECR in the service's own region, such as "
+                f"{_ECR_EXAMPLE.format(region=where.region)}",
+                "Push it there first."
+                if len(places) == 1
+                else "Push it there first, and make a stack for each region.",
+            )
+
+
+def _scaling(spec: ServiceSpec) -> Iterator[Problem]:
+    for index, at in enumerate(spec.scaling.schedule):
+        here = ("scaling", "schedule", index)
+        try:
+            aws_cron(at.cron)
+        except (ValueError, IndexError):
+            yield Problem(
+                path((*here, "cron")),
+                shown(at.cron),
+                "on AWS a day of the month or a day of the week, not both",
+                "Write two entries.",
+            )
+        if at.min < 1:
+            yield Problem(
+                path((*here, "min")),
+                shown(at.min),
+                "1 or more on target sagemaker: an endpoint always has a replica",
+                "Set min: 1.",
+            )
+
+
+def _rollout(spec: ServiceSpec) -> Iterator[Problem]:
+    rollout = spec.rollout
+    if rollout.strategy != "all_at_once" and spec.scaling.min < 2:
+        yield Problem(
+            path(("rollout", "strategy")),
+            f"{shown(rollout.strategy)} with scaling.min {spec.scaling.min}",
+            "on target sagemaker at least 2, since a step is at most half of the instances",
+            "Raise scaling.min, or set strategy: all_at_once.",
+        )
+    if rollout.strategy == "linear" and rollout.step_percent < LEAST_LINEAR_STEP:
+        yield Problem(
+            path(("rollout", "step_percent")),
+            shown(rollout.step_percent),
+            f"{LEAST_LINEAR_STEP} to 50 with strategy linear on target sagemaker",
+            f"Set step_percent: {LEAST_LINEAR_STEP}, or strategy: canary.",
+        )
+
+
+def _principals(spec: ServiceSpec) -> Iterator[Problem]:
+    seen: dict[tuple[str, str], str] = {}
+    for index, arn in enumerate(spec.access.principals):
+        field = path(("access", "principals", index))
+        try:
+            principal = parse_principal(arn)
+        except PrincipalError:
+            allowed = "the ARN of a role or user of this account, such as arn:aws:iam::123456789012:role/caller"
+            yield Problem(field, shown(arn), allowed, "Correct it.")
+            continue
+        if principal in seen:
+            # Names of roles and of users are unique in an account, whatever their path.
+            yield Problem(field, shown(arn), f"each role and user once; {seen[principal]} is the same", "Remove one.")
+        seen[principal] = arn
+
+
+def _logging(spec: ServiceSpec) -> Iterator[Problem]:
+    days = spec.logging.retention_days
+    if days not in RETENTION_DAYS:
+        longer = next((kept for kept in RETENTION_DAYS if kept > days), RETENTION_DAYS[-1])
+        yield Problem(
+            path(("logging", "retention_days")), shown(days), f"{one_of(RETENTION_DAYS)} on AWS", f"Set {longer}."
+        )
+
+
+def _webhooks(spec: ServiceSpec) -> Iterator[Problem]:
+    for index, url in enumerate(spec.notify.webhooks):
+        if not url.startswith("https://"):
+            yield Problem(
+                path(("notify", "webhooks", index)),
+                "a URL of this machine",
+                "https://… on AWS, which cannot reach this machine",
+                "Name one that is reachable from the internet, or remove it.",
+            )
