@@ -6,21 +6,20 @@ Form of the body: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReferen
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from components.aws.alarm_math import Query, bad_share
+from components.aws.alarm_math import Query, bad_share, number
 from spec.alarms import Alarm
 from spec.fields import Slo
 from spec.grafana import runbook_links
 from spec.metrics import Metric, Signal, TargetMetrics
 from spec.panels import AddedPanel, DashboardConfig, Panel
-from spec.slo import MINUTE, Objective, objectives
+from spec.slo import MINUTE, Objective, latency_in, objectives
 
 WIDTH, HEIGHT, COLUMNS = 8, 6, 24
 #: Statistics of the latency panel; CloudWatch computes any percentile.
 LATENCIES = ("p50", "p95", "p99")
-#: What a metric in its vendor's unit is multiplied with, to be in seconds.
-_SECONDS = {"microseconds": 1e-6, "milliseconds": 1e-3, "seconds": 1.0}
 
 
 def body(
@@ -60,7 +59,9 @@ def _widget(
         return {"type": "text", "properties": {"markdown": text}}
     properties: dict[str, Any] = {"title": panel.title, "region": region, "view": "timeSeries", "stacked": False}
     if panel.key == "error_budget" and slo is not None:
-        properties |= {"view": "singleValue", "metrics": _budget(slots, slo)}
+        # One value over the objective's whole window, whatever range the dashboard shows.
+        whole = {"setPeriodToTimeRange": True, "start": f"-P{slo.window_days}D"}
+        properties |= {"view": "singleValue", "metrics": _budget(slots, slo), **whole}
     elif panel.key == "errors":
         properties |= {"metrics": _errors(slots), "yAxis": {"left": {"min": 0}}}
     elif panel.key == "latency":
@@ -98,7 +99,7 @@ def _latency(slots: Sequence[TargetMetrics]) -> list[list[Any]]:
         for statistic in LATENCIES:
             id_ = f"m{slot}_{statistic}"
             entries.append(series(metric, {"id": id_, "stat": statistic, "period": MINUTE, "visible": False}))
-            seconds = f"{id_} * {_SECONDS[metric.unit]:g}"
+            seconds = f"{id_} / {number(latency_in(1000, metric.unit))}"
             label = f"{statistic} {_label(metric, slot)}"
             entries.append([{"expression": seconds, "label": label, "id": f"s{slot}_{statistic}"}])
     return entries
@@ -112,15 +113,20 @@ def _errors(slots: Sequence[TargetMetrics]) -> list[list[Any]]:
 def _budget(slots: Sequence[TargetMetrics], slo: Slo) -> list[list[Any]]:
     objective = objectives(slo)[0]
     queries = bad_share(objective, slots, objective.window_seconds)
-    left = {"expression": f"1 - bad / {objective.budget:g}", "label": f"left of {slo.window_days} days", "id": "left"}
-    return [*(_entry(query, visible=False, label=query.id) for query in queries), [left]]
+    left = {
+        "expression": f"1 - bad / {number(objective.budget)}",
+        "label": f"left of {slo.window_days} days",
+        "id": "left",
+    }
+    # No period of their own: the widget sets it to its time range.
+    return [*(_entry(replace(query, period=0), visible=False, label=query.id) for query in queries), [left]]
 
 
 def _entry(query: Query, *, visible: bool, label: str) -> list[Any]:
     if query.metric is None:
         return [{"expression": query.expression, "id": query.id, "visible": visible, "label": label}]
-    options = {"id": query.id, "stat": query.statistic, "period": query.period, "visible": visible}
-    return series(query.metric, options)
+    period = {"period": query.period} if query.period else {}
+    return series(query.metric, {"id": query.id, "stat": query.statistic, **period, "visible": visible})
 
 
 def _label(metric: Metric, slot: int) -> str:

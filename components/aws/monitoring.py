@@ -15,7 +15,7 @@ from components.aws.alarm_math import MetricAlarm, Query, burn_alarm, standing_a
 from components.aws.grants import document, service_principal
 from spec.alarms import STANDING, Alarm, burn_alarms, possible
 from spec.fields import Budget, Notify, Slo
-from spec.metrics import TargetMetrics
+from spec.metrics import MetricsError, TargetMetrics
 from spec.panels import DashboardConfig
 
 #: Least share of the budget that was really spent before somebody is told, beside the forecast of all of it.
@@ -116,7 +116,12 @@ class Alarms(pulumi.ComponentResource):
         rollback: list[pulumi.Output[str]] = []
         for alarm in can:
             if alarm.rule is None:
-                self._metric_alarm(alarm, standing_alarm(alarm, args.slots), tell=True)
+                try:
+                    math = standing_alarm(alarm, args.slots)
+                except MetricsError as error:
+                    self.missing[alarm.name] = str(error)
+                    continue
+                self._metric_alarm(alarm, math, tell=True)
                 made.append(alarm)
                 continue
             spans = windows(alarm.rule)
@@ -140,9 +145,8 @@ class Alarms(pulumi.ComponentResource):
             comparison_operator="GreaterThanThreshold",
             threshold=math.threshold,
             evaluation_periods=math.periods,
-            datapoints_to_alarm=math.periods,
-            # No requests, no data: neither good nor bad.
-            treat_missing_data="notBreaching",
+            datapoints_to_alarm=math.breaching,
+            treat_missing_data=math.missing,
             metric_queries=[_query(query) for query in math.queries],
             alarm_actions=[self._args.topic_arn] if tell else None,
             ok_actions=[self._args.topic_arn] if tell else None,
