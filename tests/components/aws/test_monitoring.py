@@ -66,6 +66,7 @@ def two() -> Recording:
     return record(lambda: monitoring(2))
 
 
+@pytest.mark.proof("Amazon CloudWatch", level="schema")
 @pytest.mark.parametrize("slots", [1, 2])
 def test_inputs_are_what_aws_publishes(slots: int) -> None:
     schema_check.assert_right(lambda: monitoring(slots), {"aws:region": REGION})
