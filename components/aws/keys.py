@@ -39,8 +39,6 @@ _MANAGE = (
     "kms:UpdateKeyDescription",
 )
 _USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo")
-#: What a service asks of a key for data it stores on someone's behalf.
-_STORE = ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,7 @@ class EncryptionKey(pulumi.ComponentResource):
                 **this,
                 "Sid": "Logs",
                 "Principal": service_principal(f"logs.{account.region}.amazonaws.com"),
-                "Action": list(_STORE),
+                "Action": list(_USE),
                 "Condition": {
                     "ArnLike": {"kms:EncryptionContext:aws:logs:arn": account.arn("logs", "log-group:*")},
                 },

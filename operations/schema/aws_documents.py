@@ -6,6 +6,7 @@ import functools
 import importlib
 import json
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -29,6 +30,21 @@ _OPINIONS = frozenset(
         "SINGLE_VALUE_CONDITION_TOO_PERMISSIVE",
     }
 )
+#: What parliament does not know, by its finding -> the page whose example has it.
+_GAPS = {
+    re.compile(r"(MISMATCHED_TYPE|UNKNOWN_CONDITION_FOR_ACTION): .* s3:TlsVersion .*"): (
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html"
+    ),
+    re.compile(r"UNKNOWN_CONDITION_FOR_ACTION: .* kms:EncryptionContext:\S+ for action kms:DescribeKey"): (
+        "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html"
+    ),
+    re.compile(
+        r"UNKNOWN_FEDERATION_SOURCE: arn:\S+:oidc-provider/\S+"
+        r"|UNKNOWN_CONDITION_FOR_ACTION: .* \S+:(sub|aud) for action sts:AssumeRoleWithWebIdentity"
+    ): "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html",
+}
+#: It takes the value of this condition for text, whose operator is ArnLike on the same page.
+_ARN_AS_TEXT = ("kms:EncryptionContext:aws:logs:arn", "ArnLike requires a value of type Arn but given String")
 _REGION = "us-east-1"
 
 
@@ -77,10 +93,16 @@ def _parliament(record: Record, path: str, document: Mapping[str, Any], *, with_
         statements = document["Statement"]
         statements = statements if isinstance(statements, list) else [statements]
         document = {**document, "Statement": [{"Resource": "*", **one} for one in statements]}
-    for found in analyse(json.dumps(document)).findings:
+    text = json.dumps(document)
+    for found in analyse(text).findings:
         if found.issue in _OPINIONS or (not with_resource and found.issue == "RESOURCE_MISMATCH"):
             continue
-        yield _finding(record, path, "document", f"{found.issue}: {str(found.detail)[:160]}", "parliament")
+        message = f"{found.issue}: {str(found.detail)[:160]}"
+        if any(gap.fullmatch(message) for gap in _GAPS):
+            continue
+        if message.endswith(_ARN_AS_TEXT[1]) and _ARN_AS_TEXT[0] in text:
+            continue
+        yield _finding(record, path, "document", message, "parliament")
 
 
 @functools.cache

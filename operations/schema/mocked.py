@@ -22,6 +22,9 @@ from engine.standin.template import Missing
 from operations.schema.findings import Record, Recording
 from operations.schema.recorder import is_checked, known
 
+#: Pulumi's signatures of files and archives (`pulumi/runtime/rpc.py`).
+_ASSET, _ARCHIVE = "c44067f5952c0a294b673a41bacd8c17", "0def7320c3a5731c473e5ecbe6d01bc7"
+
 __all__ = ["StandInMocks", "of_function", "standing_in"]
 
 
@@ -72,7 +75,10 @@ class StandInMocks(mocks.Mocks):
 
 
 def _whole(value: Any) -> Any:
-    """Whole numbers as the program wrote them: mocks get every number as a float."""
+    """As it is on the wire: files by their path, and whole numbers whole, since mocks get every number as a float."""
+    if isinstance(value, pulumi.FileAsset | pulumi.FileArchive):
+        kind = _ASSET if isinstance(value, pulumi.Asset) else _ARCHIVE
+        return {wire.SIGNATURE: kind, "path": str(value.path)}
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Mapping):
