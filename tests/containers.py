@@ -100,9 +100,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with contextlib.suppress(docker.errors.DockerException):
         client = docker.from_env()
         client.ping()
-        yield Engine(
-            client.api.base_url.replace("http+docker://localhost", "unix:///var/run/docker.sock"), client, False
-        )
+        yield Engine(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock", client, False)
         client.close()
         return
     dockerd = shutil.which("dockerd", path=_PATH)

@@ -104,6 +104,7 @@ def ready(port: int) -> bool:
     return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 200
 
 
+@pytest.mark.proof("Local container", level="runtime")
 def test_the_life_of_a_container(checkout: Checkout, engine: Engine, server_image: BuiltImage):
     give_image(checkout, server_image)
     assert "which is right" in up(checkout)

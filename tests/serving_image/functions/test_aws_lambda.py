@@ -101,6 +101,7 @@ def dropped(key: str) -> Any:
     return {"Records": [record]}
 
 
+@pytest.mark.proof("AWS Lambda", level="runtime")
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 def test_requests(version: str, unpacked: dict[str, Path], digits: Digits, tmp_path: Path) -> None:
     with function(unpacked["lambda"], digits, tmp_path / "log") as api:
@@ -140,6 +141,7 @@ def test_requests(version: str, unpacked: dict[str, Path], digits: Digits, tmp_p
         assert "FUNCTION_TRIGGERS has no bucket" in refused["errorMessage"]
 
 
+@pytest.mark.proof("AWS Lambda", level="runtime")
 def test_a_dropped_file_is_scored_once(unpacked: dict[str, Path], digits: Digits, tmp_path: Path) -> None:
     with STORES["s3"](tmp_path) as store:
         top = put(store, "incoming/a b.jsonl", digits)

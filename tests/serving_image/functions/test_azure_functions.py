@@ -74,6 +74,7 @@ def http(path: str, body: bytes, method: str = "POST", **headers: str) -> dict[s
     }  # fmt: skip
 
 
+@pytest.mark.proof("Azure Functions", level="runtime")
 def test_requests(unpacked: dict[str, Path], digits: Digits) -> None:
     import base64
 
@@ -93,6 +94,7 @@ def test_requests(unpacked: dict[str, Path], digits: Digits) -> None:
     assert trigger["route"] == "/{*route}"
 
 
+@pytest.mark.proof("Azure Functions", level="runtime")
 def test_a_dropped_file_is_scored(unpacked: dict[str, Path], digits: Digits, tmp_path: Path) -> None:
     with STORES["az"](tmp_path) as store:
         top = put(store, "incoming/rows.jsonl", digits)

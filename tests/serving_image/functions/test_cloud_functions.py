@@ -53,6 +53,7 @@ def function(package: Path, digits: Digits, target: str, kind: str, log: Path, *
             process.wait()
 
 
+@pytest.mark.proof("Cloud Functions", level="runtime")
 def test_the_conformance_table(unpacked: dict[str, Path], digits: Digits, tmp_path: Path) -> None:
     with function(unpacked["cloud_functions"], digits, "predict", "http", tmp_path / "log") as url:
         failures = []
@@ -67,6 +68,7 @@ def test_the_conformance_table(unpacked: dict[str, Path], digits: Digits, tmp_pa
         assert not failures, "\n".join(failures) + (tmp_path / "log").read_text()[-2000:]
 
 
+@pytest.mark.proof("Cloud Functions", level="runtime")
 def test_a_dropped_file_is_scored(unpacked: dict[str, Path], digits: Digits, tmp_path: Path) -> None:
     """The results go to a folder: the emulator refuses the API that the client library writes with."""
     with STORES["gs"](tmp_path) as store:
