@@ -43,16 +43,19 @@ def rehearse(
     # Loaded here: other commands shall not wait for the stand-in's protocol.
     from engine.standin import StandIn
     from operations.rehearsal import settings as rehearsal_settings
+    from operations.rehearsal.apis import played_apis
     from operations.rehearsal.engines import CliRun, EmbeddedRun
     from operations.rehearsal.life import Life
     from operations.rehearsal.program import Program, remove, without_credentials
+    from operations.rehearsal.releases import write_releases
 
     settings = rehearsal_settings.load(folder, stack)
     place = Path(tempfile.mkdtemp(prefix="rehearsal-"))
     try:
         with without_credentials():
             program = Program.link(folder.resolve(), stack, place / "program")
-            with StandIn(place / "cloud.json") as stand_in:
+            write_releases(program.folder, settings.releases)
+            with StandIn(place / "cloud.json") as stand_in, played_apis(stand_in.cloud, settings):
                 if choice.cli is not None:
                     engine = CliRun(program, place / "state", stand_in, tell, choice.cli)
                 else:

@@ -52,6 +52,10 @@ def deploy(spec: ServiceSpec, places: Sequence[DeployTo]) -> dict[str, dict[str,
     return exports
 
 
+def _first(spec: ServiceSpec) -> str:
+    return next(where.name for where in spec.deploy_to if where.cloud == "aws")
+
+
 def _region(where: DeployTo) -> str:
     return where.region or ""
 
@@ -206,7 +210,7 @@ def _sagemaker(spec: ServiceSpec, where: DeployTo, shared: _Shared) -> dict[str,
         DashboardArgs(shared.account, endpoint, measured, spec.slo, alarms.made, logs, _dashboard_config()),
         pulumi.ResourceOptions(provider=shared.provider, depends_on=[service]),
     )
-    if spec.budget is not None:
+    if spec.budget is not None and where.name == _first(spec):  # it counts what all places cost
         CostBudget(name, BudgetArgs(f"{spec.name}-{pulumi.get_stack()}", spec.budget, topic.arn), top)
     return {
         "url": service.url,

@@ -106,11 +106,6 @@ class ControlPlane:
             self._sleep(POLL_SECONDS)
             waited += POLL_SECONDS
 
-    def create(self, name: str, configuration: str, tags: Mapping[str, str]) -> None:
-        """Make an endpoint; the service works on after the answer."""
-        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
-        self._call("create_endpoint", EndpointName=name, EndpointConfigName=configuration, Tags=listed)
-
     def update(self, name: str, configuration: str, deployment: Mapping[str, Any] | None = None) -> None:
         """Ask for a configuration; the service works on after the answer.
 

@@ -214,7 +214,7 @@ class Dashboard(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         made = aws.cloudwatch.Dashboard(
             f"{name}-dashboard",
-            dashboard_name=args.service,
+            dashboard_name=f"{args.service}-{args.account.region}",  # names hold in all regions of an account
             dashboard_body=json.dumps(
                 dashboard.body(args.service, args.account.region, args.slots, args.slo, args.alarms, args.config)
             ),

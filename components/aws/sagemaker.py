@@ -90,7 +90,16 @@ class SageMakerEndpoint(pulumi.ComponentResource):
             kms_key_id=args.key_arn,
             opts=child,
         )
-        kept = Configurations(f"{name}-configurations", endpoint=args.endpoint, region=args.account.region, opts=child)
+        uses = [args.role_arn, args.key_arn]
+        uses += [] if args.network is None else [args.network.subnet_ids, args.network.security_group_id]
+        uses += [] if args.captures is None else [args.captures.name]
+        kept = Configurations(
+            f"{name}-configurations",
+            endpoint=args.endpoint,
+            region=args.account.region,
+            uses=[one for one in uses if one is not None],
+            opts=child,
+        )
         models = {variant.name: self._model(name, variant) for variant in args.variants}
         configuration = aws.sagemaker.EndpointConfiguration(
             f"{name}-configuration",

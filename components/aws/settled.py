@@ -13,7 +13,7 @@ tries again, and nothing is removed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -46,10 +46,7 @@ def settle(
     found = plane.settled(endpoint, limit=limit)
     if found is None:
         raise NotSettledError(f"endpoint {endpoint} does not exist; allowed: one made before: run `pulumi refresh`")
-    if found.status == "Failed":
-        # It serves nothing, and removing it is all that SageMaker allows then (API_DescribeEndpoint).
-        found = _make_anew(plane, endpoint, configuration, found, limit)
-    elif found.configuration != configuration or found.status != "InService":
+    if found.status != "Failed" and (found.configuration, found.status) != (configuration, "InService"):
         found = _update(plane, endpoint, configuration, deployment, found, limit)
     if found.configuration != configuration or found.status != "InService":
         reason = f" SageMaker says: {found.reason}" if found.reason else ""
@@ -83,15 +80,6 @@ def _update(
     return found
 
 
-def _make_anew(plane: ControlPlane, endpoint: str, configuration: str, found: Endpoint, limit: float) -> Endpoint:
-    # The tags of the service itself cannot be set.
-    tags = {key: value for key, value in plane.tags(found.arn).items() if not key.startswith("aws:")}
-    plane.remove(endpoint)
-    plane.settled(endpoint, limit=limit)
-    plane.create(endpoint, configuration, tags)
-    return _settled(plane, endpoint, limit)
-
-
 def _settled(plane: ControlPlane, endpoint: str, limit: float) -> Endpoint:
     found = plane.settled(endpoint, limit=limit)
     if found is None:
@@ -99,12 +87,33 @@ def _settled(plane: ControlPlane, endpoint: str, limit: float) -> Endpoint:
     return found
 
 
+def remove_failed(plane: ControlPlane, endpoint: str) -> bool:
+    """Remove an endpoint whose creation failed; whether there was one.
+
+    It serves nothing, the AWS provider forgets it, SageMaker allows nothing else with it (API_DescribeEndpoint), and
+    its name could not be used again. One that was made for a configuration of somebody else's is left alone.
+    """
+    if not failed(plane, endpoint):
+        return False
+    plane.remove(endpoint)
+    plane.settled(endpoint)
+    return True
+
+
+def failed(plane: ControlPlane, endpoint: str) -> bool:
+    """Whether an endpoint of ours is there whose creation failed."""
+    found = plane.endpoint(endpoint)
+    return found is not None and found.status == "Failed" and found.configuration in plane.configurations(endpoint)
+
+
 def sweep(plane: ControlPlane, endpoint: str) -> None:
-    """Remove every configuration of an endpoint that is gone; while it exists, all but the live one.
+    """Remove every configuration of an endpoint that is gone or never served; while it serves, all but the live one.
 
     Raises ControlPlaneError.
     """
     found = plane.settled(endpoint)
+    if found is not None and remove_failed(plane, endpoint):
+        found = None
     if found is not None and found.status != "InService":
         return  # it may run a mixture, so that none is safe to remove
     _remove_others(plane, endpoint, None if found is None else found.configuration)
@@ -169,10 +178,21 @@ class Settled(dynamic.Resource, module="aws", name="Settled"):
 class _ConfigurationsProvider(dynamic.ResourceProvider):
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         moved = [key for key in ("endpoint", "region") if olds.get(key) != news[key]]
-        return dynamic.DiffResult(changes=bool(moved), replaces=moved)
+        return dynamic.DiffResult(changes=bool(moved) or self._failed(news), replaces=moved)
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         return dynamic.CreateResult(f"{props['region']}/{props['endpoint']}/configurations", props)
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
+        remove_failed(ControlPlane.in_region(news["region"]), news["endpoint"])
+        return dynamic.UpdateResult(news)
+
+    @staticmethod
+    def _failed(props: dict[str, Any]) -> bool:
+        try:
+            return failed(ControlPlane.in_region(props["region"]), props["endpoint"])
+        except ControlPlaneError:
+            return False  # a preview may run without access to SageMaker
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         sweep(ControlPlane.in_region(props["region"]), props["endpoint"])
@@ -183,10 +203,21 @@ class Configurations(dynamic.Resource, module="aws", name="Configurations"):
 
     The endpoint depends on it, so it goes after that and takes them along. A model that no configuration names yet,
     because an `up` broke off between the two, is not found.
+    uses: what they name (role, key, network); that goes after them. An endpoint whose creation failed is removed by the
+    next `up`, before it is made again.
     """
 
-    def __init__(self, name: str, *, endpoint: str, region: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(_ConfigurationsProvider(), name, {"endpoint": endpoint, "region": region}, opts)
+    def __init__(
+        self,
+        name: str,
+        *,
+        endpoint: str,
+        region: str,
+        uses: Sequence[pulumi.Input[Any]] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {"endpoint": endpoint, "region": region, "uses": list(uses)}
+        super().__init__(_ConfigurationsProvider(), name, props, opts)
 
 
-__all__ = ["Configurations", "ControlPlaneError", "NotSettledError", "Settled", "settle", "sweep"]
+__all__ = ["Configurations", "ControlPlaneError", "NotSettledError", "Settled", "remove_failed", "settle", "sweep"]

@@ -100,7 +100,7 @@ class Lifecycle:
             uses = self._uses(rule, call, index, "")
             scope = self._scope(rule, call, index, seed=secrets.token_hex(8))
             made, outputs = self._made(scope)
-            if made.key in there:
+            if made.key in there and not rule.overwrites:
                 raise Refused(self._error("exists", "create", call, made.id))
             made.uses = uses
             if failure is not None and failure.kind == "partial":
@@ -150,7 +150,11 @@ class Lifecycle:
             one = self._found(there, call)
             if one is not None:
                 users = [other for other in there.values() if one.key in other.uses]
-                if users:
+                for other in users:
+                    if other.type in rule.empties and one.inputs.get("forceDestroy"):
+                        del there[other.key]
+                users = [other for other in users if other.key in there]
+                if users and not rule.removable:
                     names = ", ".join(f"{user.type} {user.name or user.id}" for user in users[:3])
                     raise Refused(self._error("in_use", "delete", call, one.id, users=names))
                 self._guards(rule, call, one)

@@ -44,6 +44,8 @@ class TypeRule:
     handles: templates of the texts by which other objects may name this one, beside its id.
     references: input path → type token(s), ``any``, or False to switch a check off. weak: reference paths that do not
     hold the object back from deletion. guards: ``when`` (template), ``message``: reasons to refuse a deletion.
+    overwrites: a creation takes the place of an equal object. removable: may be deleted while others use it. empties:
+    types whose objects go with it where `forceDestroy` is set.
     secrets: outputs that are secret. echo: whether inputs come back as outputs (False: only those the SDK lists).
     known: whether a row of its own describes this type.
     """
@@ -60,6 +62,9 @@ class TypeRule:
     weak: tuple[str, ...] = ()
     guards: tuple[Mapping[str, str], ...] = ()
     secrets: tuple[str, ...] = ()
+    overwrites: bool = False
+    removable: bool = False
+    empties: tuple[str, ...] = ()
     echo: bool = True
     known: bool = False
 
@@ -107,7 +112,8 @@ class PackageRules:
 
 def _tupled(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        key: tuple(value) if key in ("handles", "weak", "guards", "secrets") else value for key, value in row.items()
+        key: tuple(value) if key in ("handles", "weak", "guards", "secrets", "empties") else value
+        for key, value in row.items()
     }
 
 

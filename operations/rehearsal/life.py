@@ -47,7 +47,7 @@ class Life:
             add_existing(self.stand_in.cloud, thing.type, thing.id, thing.outputs)
         if self._new():
             self._unchanged()
-            for kind in dict.fromkeys([*KINDS, *self.settings.changes]):
+            for kind in dict.fromkeys([*self.settings.changes, *KINDS]):
                 self._change(kind)
             self._drift()
             if self._destroyed("destroyed"):
@@ -96,7 +96,7 @@ class Life:
             done = self.engine.run("up")
             problems = self._failed(done) or _same_steps(planned, done)
         if not problems:
-            problems = [*_unmet(done, change, wishes), *self._settled()]
+            problems = [*_unmet(done, change, wishes), *self._stateful(done), *self._settled()]
             after = self.engine.run("preview")
             problems += self._failed(after) or [f"afterwards: {problem}" for problem in _not_empty(after)]
         self._add(kind, expected, done, problems, planned)
@@ -108,6 +108,9 @@ class Life:
         if not wishes:
             self.report.steps.append(StepReport("drift", expected, "not in rehearsal.yaml", "not defined"))
             return
+        if self.settings.apis:
+            # What the program's own resources changed through an API since is no drift, and adopted first.
+            self.engine.run("refresh")
         wanted: set[tuple[str, str]] = set()
         cloud = self.stand_in.cloud
         for wish in wishes:
@@ -179,6 +182,13 @@ class Life:
 
     # --- what must be true ---------------------------------------------------------------------------------------
 
+    def _stateful(self, done: Outcome) -> list[str]:
+        return [
+            f"{_short(urn)} holds data and was replaced"
+            for urn in done.urns("replace")
+            if any(fnmatch.fnmatchcase(_type(urn), glob) for glob in self.settings.stateful)
+        ]
+
     def _known(self) -> list[str]:
         self._remember_retained()
         left = consistency.strangers(self.stand_in.cloud, self.engine.resources(), self._retained)
@@ -203,7 +213,8 @@ class Life:
                 token
                 for _, urn in planned.steps
                 for token in [_type(urn)]
-                if token.split(":")[0] in ("pulumi-python", "command", "docker", "random", "tls", "local", "null")
+                if not self.settings.plays(token)
+                and token.split(":")[0] in ("pulumi-python", "command", "docker", "random", "tls", "local", "null")
             }
         )
         if real and not self._allow_real:
@@ -214,7 +225,8 @@ class Life:
 
     def _remember_retained(self) -> None:
         """Types that the program keeps on purpose when it deletes them (retain_on_delete)."""
-        self._retained |= {one["type"] for one in self.engine.resources() if one.get("retainOnDelete")}
+        kept = {one["type"] for one in self.engine.resources() if one.get("retainOnDelete")}
+        self._retained |= kept - set(self.settings.removed)
 
     def _forget_retained(self) -> None:
         """Clear away what was kept, as its owner would, so that the next step starts from an empty cloud."""

@@ -7,16 +7,21 @@ drift:                                # what happens behind the program's back
   - {match: "aws:s3/bucket:Bucket", set: {tags: {owner: somebody}}}
 existing:                             # what is there before the program
   - {type: "aws:ec2/vpc:Vpc", id: vpc-0123456789abcdef0, outputs: {}}
-retained: ["aws:sagemaker/endpointConfiguration:EndpointConfiguration"]
+retained: ["aws:s3/bucketObjectv2:BucketObjectv2"]  # may be left in the cloud when they are deleted
+removed: ["aws:sagemaker/model:Model"]  # are kept by the engine (retain_on_delete), but something else removes them
+stateful: ["aws:s3/bucket:Bucket"]      # no change may replace one
+releases: {digits: 2}                   # made for the rehearsal, in place of the program's own folder of models
+apis: {sagemaker: ["pulumi-python:*"]}  # dynamic resources that call a vendor's API, which is then played
 """
 
 from __future__ import annotations
 
+import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from operations.errors import OperationError
 
@@ -75,6 +80,14 @@ class Settings(_Model):
     drift: tuple[Drift, ...] = ()
     existing: tuple[Existing, ...] = ()
     retained: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    stateful: tuple[str, ...] = ()
+    releases: dict[str, PositiveInt] = {}
+    apis: dict[Literal["sagemaker"], tuple[str, ...]] = {}
+
+    def plays(self, token: str) -> bool:
+        """Whether a type of the program's own does all it does through APIs that are played."""
+        return any(fnmatch.fnmatchcase(token, glob) for globs in self.apis.values() for glob in globs)
 
 
 def load(folder: Path, stack: str) -> Settings:
