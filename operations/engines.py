@@ -124,7 +124,8 @@ class CliStack:
     def __init__(self, workspace: Workspace, stack: str, cli: Path, *, own_backend: bool) -> None:
         from pulumi import automation
 
-        env = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+        # The plug-in that builds images has no option against attestations, which would make an image an index.
+        env = {"PULUMI_SKIP_UPDATE_CHECK": "true", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
         self._file: Path | None = None
         if own_backend:
             env["PULUMI_CONFIG_PASSPHRASE"] = workspace.passphrase()

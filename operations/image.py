@@ -211,6 +211,11 @@ def _run(command: Sequence[str], failure: str, env: Mapping[str, str] | None = N
     hint = ""
     if base and base in done.stderr and ("not found" in said or "failed to resolve" in said or "no match" in said):
         hint = f"\nThe base image {base} could not be had for {PLATFORM}: name another with --base."
+    elif "booting buildkit" in said:
+        hint = (
+            "\nThe builder that was made did not start; where its image cannot be had, name one that runs "
+            '(make image IMAGE_ARGS="--builder …"), or give an image built elsewhere with image.ref.'
+        )
     raise OperationError(f"{failure}: {said}{hint}")
 
 

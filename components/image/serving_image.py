@@ -119,9 +119,11 @@ class CopiedImageArgs:
 
 
 class CopiedServingImage(pulumi.ComponentResource):
-    """The same image in the registry that a platform takes images from: pulled, tagged, pushed, its digest compared.
+    """The same image in the registry that a platform takes images from: pulled by its digest, tagged, pushed, compared.
 
-    ref: by digest. An `up` fails where the registry has made another digest of it.
+    ref: the copy by its digest, which may differ from the original's: Docker writes the manifest anew, with the same
+    configuration and layers in it. So the copy is pulled by its digest too, and an `up` fails where what comes is not
+    the same image. Where the engine keeps manifests (Docker with containerd's store), the digests are the same.
     """
 
     ref: pulumi.Output[str]
@@ -154,20 +156,26 @@ class CopiedServingImage(pulumi.ComponentResource):
         self.pushed = docker.RegistryImage(
             f"{name}-pushed", name=self.tagged.target_image, keep_remotely=True, triggers={"digest": digest}, opts=child
         )
-        same = self.pushed.sha256_digest.apply(lambda found: compared(found, digest, args.ref))
-        self.ref = pulumi.Output.concat(registry.repository, "@", same)
+        copied = pulumi.Output.concat(registry.repository, "@", self.pushed.sha256_digest)
+        self.copied = docker.RemoteImage(
+            f"{name}-copied", name=copied, platform=PLATFORM, keep_locally=True, opts=child
+        )
+        # An engine's id of an image is a hash over its configuration, which holds the hashes of its layers.
+        self.ref = pulumi.Output.all(copied, self.copied.image_id, self.pulled.image_id).apply(
+            lambda found: compared(*found, original=args.ref)
+        )
         self.register_outputs({"ref": self.ref})
 
 
-def compared(found: str, wanted: str, reference: str) -> str:
-    """The digest, where the copy has the one that was asked for. Raises pulumi.RunError."""
+def compared(copy: str, found: str, wanted: str, *, original: str) -> str:
+    """The copy's reference, where its id is the one of what was copied. Raises pulumi.RunError."""
     if found != wanted:
         raise pulumi.RunError(
-            f"image.ref is {reference!r}, and its copy has the digest {found}: the engine that copied it packed its "
-            "layers anew. Copy it with a tool that keeps bytes (`docker buildx imagetools create`, `crane copy`) and "
-            "name the copy in image.ref."
+            f"image.ref is {original!r}, an image with the id {wanted}; its copy {copy} has the id {found}, so the "
+            "registry does not hold what was pushed. Copy it with a tool that keeps bytes (`docker buildx imagetools "
+            "create --prefer-index=false`, `crane copy`) and name the copy in image.ref."
         )
-    return found
+    return copy
 
 
 def _cache(

@@ -81,20 +81,24 @@ def test_a_cache_is_another_repository() -> None:
 
 
 def test_a_copy() -> None:
-    found = record(lambda: CopiedServingImage("server", CopiedImageArgs(f"ghcr.io/a/server@{DIGEST}", REGISTRY)))
-    pulled = found.one("docker:index/remoteImage:RemoteImage").inputs
-    assert pulled == {"name": f"ghcr.io/a/server@{DIGEST}", "platform": "linux/amd64", "keepLocally": True}
+    component = CopiedServingImage
+    found = record(lambda: component("server", CopiedImageArgs(f"ghcr.io/a/server@{DIGEST}", REGISTRY)).ref)
+    remote = "docker:index/remoteImage:RemoteImage"
+    options = {"platform": "linux/amd64", "keepLocally": True}
+    assert found.one(remote, "server-pulled").inputs == {"name": f"ghcr.io/a/server@{DIGEST}", **options}
     tag = f"{REPOSITORY}:sha256-{'ab' * 32}"
     assert found.one("docker:index/tag:Tag").inputs["targetImage"] == tag
     pushed = found.one("docker:index/registryImage:RegistryImage").inputs
     assert pushed == {"name": tag, "keepRemotely": True, "triggers": {"digest": DIGEST}}
+    # What the registry has is pulled again, by the digest that it gave.
+    assert found.one(remote, "server-copied").inputs == {"name": f"{REPOSITORY}@{DIGEST}", **options}
 
 
-def test_a_copy_with_another_digest_is_refused() -> None:
-    other = "sha256:" + "0" * 64
-    assert compared(DIGEST, DIGEST, "r") == DIGEST
-    with pytest.raises(pulumi.RunError, match=f"its copy has the digest {other}"):
-        compared(other, DIGEST, f"ghcr.io/a/server@{DIGEST}")
+def test_a_copy_that_is_another_image_is_refused() -> None:
+    copy, other = f"{REPOSITORY}@{DIGEST}", "sha256:" + "0" * 64
+    assert compared(copy, DIGEST, DIGEST, original="r") == copy
+    with pytest.raises(pulumi.RunError, match=f"has the id {other}, so the registry does not hold what was pushed"):
+        compared(copy, other, DIGEST, original=f"ghcr.io/a/server@{DIGEST}")
 
 
 @pytest.mark.parametrize("bad", ["server:1", "server", "server@sha256:ab", f"server:1 @{DIGEST}"])
