@@ -247,7 +247,7 @@ EndpointLife.TestCase.settings = settings(
     deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.generate),
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much),
 )
 TestWholeLife = pytest.mark.proof("SageMaker", level="model")(EndpointLife.TestCase)
 
