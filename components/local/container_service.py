@@ -20,8 +20,8 @@ from spec import contracts
 
 #: Where the container sees the release.
 RELEASE_MOUNT = "/release"
-#: What the server takes before any release, in MiB, rounded up from what `python -m benchmarks.image_start` measures;
-#: and how often a release's files are in memory while it is loaded.
+#: What the server takes before any release, in MiB, with room above what `python -m benchmarks.image_start` measures
+#: (docs/image.md); and how often a release's files are in memory while it is loaded.
 SERVER_MIB, COPIES = 110, 2
 
 
