@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 
 from components.image.built import BuiltImage
@@ -19,6 +20,7 @@ from tests.serving_image import conformance
 from tests.serving_image.conformance import Case
 from tests.serving_image.conftest import Digits
 from tests.serving_image.image.container import running
+from tests.serving_image.image.test_build import MANIFEST
 
 #: The first test waits until the image is built.
 pytestmark = pytest.mark.timeout(1200)
@@ -125,6 +127,19 @@ def test_pushed_pulled_by_digest_and_run(
     with running(engine, reference, env={"MODEL_URI": "/m"}, mounts={"/m": str(digits.path)}) as server:
         answer = server.client.post("/invocations", json={"instances": digits.rows[:2]}).json()
         assert [entry["label"] for entry in answer["predictions"]] == digits.labels[:2]
+
+
+def test_a_copy_by_the_engine_is_the_same_image(engine: Engine, server_image: BuiltImage, registry: str) -> None:
+    """What `CopiedServingImage` relies on: the manifest may be written anew, the image's id says what is in it."""
+    copy = f"{registry}/copy"
+    engine.docker("pull", "--quiet", f"{registry}/server@{server_image.digest}")
+    engine.docker("tag", f"{registry}/server@{server_image.digest}", f"{copy}:1")
+    engine.docker("push", "--quiet", f"{copy}:1")
+    engine.client.images.remove(f"{copy}:1")
+    answer = httpx.head(f"http://{registry}/v2/copy/manifests/1", headers={"accept": MANIFEST}, trust_env=False)
+    digest = answer.headers["docker-content-digest"]
+    assert engine.client.images.pull(f"{copy}@{digest}").id == server_image.id
+    engine.client.images.remove(f"{copy}@{digest}")
 
 
 def test_the_batch_scorer_runs_in_the_image(
