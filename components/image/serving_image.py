@@ -9,6 +9,7 @@ in the environment of `pulumi` keeps it out.
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from components.image.references import split_reference, tag_of
 
 #: The one platform that SageMaker and Lambda take; the others take it too.
 PLATFORM = "linux/amd64"
+#: Variable that keeps attestations out of what BuildKit's client builds.
+NO_ATTESTATIONS = "BUILDX_NO_DEFAULT_ATTESTATIONS"
 #: Times within the image: the same for the same sources, whatever the commit, so that a commit alone replaces nothing.
 EPOCH = "315532800"
 CREATED = "1980-01-01T00:00:00Z"
@@ -61,6 +64,14 @@ class BuiltServingImage(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: BuiltImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cloud-ml-deployment:image:BuiltServingImage", name, {}, opts)
+        # The plug-in has the environment that this program has: both are started by the CLI.
+        attested = os.environ.get(NO_ATTESTATIONS, "").lower() not in ("1", "t", "true")
+        if attested and not pulumi.runtime.is_dry_run():
+            pulumi.log.warn(
+                f"{NO_ATTESTATIONS} is {os.environ.get(NO_ATTESTATIONS, '')!r}; allowed: 1. Else the build may add "
+                "an attestation, which makes the image an index, and SageMaker and AWS Lambda refuse indexes.",
+                self,
+            )
         sources = source_digest(args.root)
         revision = hashlib.sha256(f"{sources}\0{args.base}".encode()).hexdigest()
         registry = args.registry

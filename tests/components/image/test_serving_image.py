@@ -13,6 +13,7 @@ import pytest
 
 from components.image.references import moved, split_reference, tag_of
 from components.image.serving_image import (
+    NO_ATTESTATIONS,
     BuiltImageArgs,
     BuiltServingImage,
     CopiedImageArgs,
@@ -55,6 +56,15 @@ def test_the_provider_is_its_own_and_keeps_the_token_secret(monkeypatch: pytest.
     provider = build().one("pulumi:providers:docker-build")
     assert provider.inputs["host"] == ""
     assert "short-lived" in str(provider.inputs["registries"])
+
+
+@pytest.mark.parametrize(("value", "warned"), [("", True), ("0", True), ("1", False), ("true", False)])
+def test_a_missing_word_against_attestations_is_said(
+    value: str, warned: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(NO_ATTESTATIONS, value)
+    build()
+    assert (f"{NO_ATTESTATIONS} is {value!r}; allowed: 1" in caplog.text) == warned
 
 
 def test_the_tag_follows_what_the_image_is_made_of(tmp_path: Path) -> None:
