@@ -85,7 +85,7 @@ class Network(pulumi.ComponentResource):
         aws.vpc.SecurityGroupEgressRule(
             f"{name}-service-https-out",
             security_group_id=group.id,
-            description="HTTPS to AWS's services and to the object store",
+            description="HTTPS to services of AWS and to the object store",
             ip_protocol="tcp",
             from_port=443,
             to_port=443,
@@ -125,7 +125,7 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
         inside = aws.ec2.SecurityGroup(
-            f"{name}-endpoints", description="AWS's services, from inside only", vpc_id=self.vpc_id, opts=self._child
+            f"{name}-endpoints", description="Services of AWS, from inside only", vpc_id=self.vpc_id, opts=self._child
         )
         aws.vpc.SecurityGroupIngressRule(
             f"{name}-endpoints-https-in",

@@ -18,7 +18,10 @@ from engine.standin import StandIn
 from engine.standin.drift import add_existing
 from operations.errors import OperationError
 from operations.rehearsal import settings as rehearsal_settings
+from operations.rehearsal.apis import played_apis
 from operations.rehearsal.program import PASSPHRASE, Program, remove, without_credentials
+from operations.rehearsal.releases import write_releases
+from operations.rehearsal.settings import Settings
 from operations.schema.findings import OPAQUE, Record, Recording
 
 #: Inputs that Pulumi's bridge or the stand-in adds for its own book-keeping.
@@ -30,25 +33,27 @@ def of_program(folder: Path, stack: str, config: Mapping[str, Any] | None = None
     """Every resource of a program, from the embedded engine in a throw-away backend.
 
     It is deployed to the stand-in cloud, so that all values are known. A program with dynamic resources, which would do
-    real things, is only previewed: values that depend on a deployment are then not looked at. config: on top of the
-    stack's. Raises OperationError where the program does not run, or the stand-in refuses what it asks for.
+    real things, is only previewed, unless rehearsal.yaml lets the APIs play that they call: values that depend on a
+    deployment are then not looked at. config: on top of the stack's. Raises OperationError where the program does not
+    run, or the stand-in refuses what it asks for.
     """
     place = Path(tempfile.mkdtemp(prefix="schema-"))
     try:
         with without_credentials():
             program = Program.link(folder.resolve(), stack, place / "program")
             settings = rehearsal_settings.load(folder, stack)
+            write_releases(program.folder, settings.releases)
             program.configure({**settings.config, **(config or {})})
-            with StandIn(place / "cloud.json") as stand_in:
+            with StandIn(place / "cloud.json") as stand_in, played_apis(stand_in.cloud, settings):
                 for thing in settings.existing:
                     add_existing(stand_in.cloud, thing.type, thing.id, thing.outputs)
-                return _run(program, place, stand_in)
+                return _run(program, place, stand_in, settings)
     finally:
         remove(place)
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _run(program: Program, place: Path, stand_in: StandIn) -> Recording:
+def _run(program: Program, place: Path, stand_in: StandIn, settings: Settings) -> Recording:
     printed: list[str] = []
     engine = EmbeddedEngine(
         program.folder,
@@ -61,7 +66,7 @@ def _run(program: Program, place: Path, stand_in: StandIn) -> Recording:
     )
     try:
         planned = engine.preview()
-        if any(step.type.startswith(_DYNAMIC) for step in planned.steps):
+        if any(step.type.startswith(_DYNAMIC) and not settings.plays(step.type) for step in planned.steps):
             return Recording(
                 [
                     Record(step.type, step.name, known(step.inputs), step.urn)
