@@ -36,7 +36,10 @@ def _args_class(token: str) -> type | None:
     if file is None:
         return None
     name = token.split(":")[-1]
-    module = importlib.import_module(_module_name(token, file))
+    module_name = _module_name(token, file)
+    # The SDKs load their packages at first use; a file of one that is imported before leaves the package empty.
+    getattr(importlib.import_module(module_name.rpartition(".")[0]), "__all__", None)
+    module = importlib.import_module(module_name)
     for candidate in (f"{name}InitArgs", f"{name}Args"):
         found = getattr(module, candidate, None)
         if isinstance(found, type) and pulumi_types.is_input_type(found):
