@@ -32,6 +32,8 @@ NETWORKS = {
     "SecurityGroupIngressRule", "FlowLog", "LogGroup", "Role", "RolePolicy", "KeyPolicy",
 }  # fmt: skip
 KEYS = {"Key", "Alias", "KeyPolicy"}
+#: Remembers what configurations name, to go before it.
+USES = {"Configurations"}
 EVERYTHING = {"*"}
 OTHER_IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/server@sha256:" + "1" * 64
 SLO = {"availability_percent": 99.9, "latency_ms": 250}
@@ -75,12 +77,12 @@ TABLE: dict[str, tuple[st.SearchStrategy[Any], Any, set[str]]] = {
     "deploy_to[].network.vpc_id": (
         st.sampled_from(["vpc-1", "vpc-2"]),
         lambda v: place(network={**NETWORK, "vpc_id": v}),
-        NETWORKS | {"Model", "Policy"},
+        NETWORKS | {"Model", "Policy"} | USES,
     ),
     "deploy_to[].network.subnet_ids": (
         st.sampled_from(["subnet-1", "subnet-2"]),
         lambda v: place(network={**NETWORK, "subnet_ids": [v]}),
-        NETWORKS | {"Model", "Policy"},
+        NETWORKS | {"Model", "Policy"} | USES,
     ),
     "canary.release": (
         st.just("digits@1"),
@@ -134,7 +136,7 @@ TABLE: dict[str, tuple[st.SearchStrategy[Any], Any, set[str]]] = {
     "access.visibility": (
         st.just("public"),
         lambda v: {"access": {"visibility": v}},
-        NETWORKS | {"Model", "Policy"},
+        NETWORKS | {"Model", "Policy"} | USES,
     ),
     "access.auth": (st.none(), None, set()),  # only its default is allowed
     "access.principals": (
@@ -156,7 +158,8 @@ TABLE: dict[str, tuple[st.SearchStrategy[Any], Any, set[str]]] = {
         KEYS
         | CONFIGURATION
         | {"BucketServerSideEncryptionConfiguration", "BucketObjectv2", "Repository"}
-        | {"LogGroup", "Topic", "RolePolicy"},
+        | {"LogGroup", "Topic", "RolePolicy"}
+        | USES,
     ),
     "notify.emails": (
         st.just(["other@example.com"]),
