@@ -117,6 +117,8 @@ class EmbeddedEngine:
         if not folder.is_dir():
             raise EngineError(f"Pulumi.yaml names the program {project.program}, which is not there", changed=False)
         env = {**os.environ, "PULUMI_PROJECT": project.name}
+        if self._plan:
+            env["PYTHONDONTWRITEBYTECODE"] = "1"  # a plan leaves nothing in the working tree
         with contextlib.ExitStack() as stack:
             if lock:
                 stack.enter_context(stack_lock(self._backend, project.name, self._stack))
