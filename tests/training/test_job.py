@@ -49,6 +49,7 @@ def test_a_job_reads_trains_and_publishes(
 ) -> None:
     """From and to each kind of store; the number follows those in the store, and nothing is left on this machine."""
     monkeypatch.setenv("CODE_COMMIT", "0123abc")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # as in the image
     store = open_store(store_uri)
     publish(write_small(tmp_path / "models", "pets", version=4), store, Silent())
     y = np.arange(80) % 2
