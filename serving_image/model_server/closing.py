@@ -7,7 +7,6 @@ connected and has perhaps sent its request.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import socket
 import struct
@@ -35,13 +34,21 @@ async def stop_accepting(sock: socket.socket) -> None:
     """Let no new connection in, and give those in the queue the time to be accepted by whoever listens.
 
     A client that comes now finds no answer and, once the socket is closed, a closed port. Where the kernel has no such
-    filter (gVisor), who comes in the very last moment is reset.
+    filter (gVisor) or keeps it from this user, who comes in the very last moment is reset.
     """
+    drop_new(sock)
+    await asyncio.sleep(ACCEPT_SECONDS)
+
+
+def drop_new(sock: socket.socket) -> bool:
+    """Let no new handshake begin on a listening socket; whether the kernel allows that."""
     code = ctypes.create_string_buffer(_DROP_SYN, len(_DROP_SYN))
     program = struct.pack("HP", len(_DROP_SYN) // 8, ctypes.addressof(code))
-    with contextlib.suppress(OSError):
+    try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
-    await asyncio.sleep(ACCEPT_SECONDS)
+    except OSError:
+        return False
+    return True
 
 
 async def last_call(connections: set[object]) -> None:

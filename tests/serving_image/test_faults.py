@@ -9,12 +9,14 @@ import json
 import os
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+from model_server import closing
 
 from tests.serving_image import releases
 from tests.serving_image.conftest import Digits
@@ -109,7 +111,13 @@ def test_a_bad_release_is_not_loaded_and_the_one_before_goes_on(
 
 @pytest.mark.parametrize(("workers", "drain"), [(1, "0"), (1, "0.5"), (2, "0"), (2, "0.5")])
 def test_sigterm_loses_no_request(workers: int, drain: str, digits: Digits, tmp_path: Path) -> None:
-    """Who is connected is answered; who comes later is refused by the machine and can ask elsewhere."""
+    """Who is connected is answered; who comes later is refused by the machine and can ask elsewhere.
+
+    Not shown for a kernel that keeps packet filters from this user: there, who comes in the last moment is reset.
+    """
+    with socket.socket() as probe:
+        if not closing.drop_new(probe):
+            pytest.skip("this kernel lets no such user attach a packet filter to a socket (root may)")
     env = {"MODEL_URI": str(digits.path), "WORKERS": str(workers), "DRAIN_SECONDS": drain}
     with running(env, tmp_path) as server, under_load(server.port, digit(digits), connections=16) as load:
         load.wait_for_answers(100)
