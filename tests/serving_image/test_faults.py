@@ -230,4 +230,4 @@ def overloaded(server: ServerProcess, request: bytes, one: float) -> tuple[Outco
 @pytest.fixture(scope="module")
 def heavy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that takes more than 20 ms for a row on any core."""
-    return releases.write_release(tmp_path_factory.mktemp("heavy"), "heavy", *releases.slow_model(500, 10))
+    return releases.write_release(tmp_path_factory.mktemp("heavy"), "heavy", *releases.slow_model(500, 24))
