@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from pathlib import Path
 
@@ -38,7 +39,8 @@ def test_a_request_that_comes_after_the_close_is_answered(model: models.Model) -
         made = runner(model)
         first = await submit(made)
         made.close()
-        await asyncio.sleep(0.05)  # the thread ends
+        while any(thread.name == f"model-{model.reference}" for thread in threading.enumerate()):
+            await asyncio.sleep(0.01)
         assert await asyncio.wait_for(submit(made), 60) == first
         unused = runner(model)
         unused.close()
