@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-import numpy as np
-
 FOLDER = Path(os.environ["MODEL_FOLDER"])
 WORK = os.environ["WORK"]
 PORT = int(os.environ["PORT"])
@@ -23,6 +21,4 @@ def load():
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(str(FOLDER / "model.onnx"), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    if WORK == "rf-ort":
-        return lambda rows: session.run(None, {name: rows})[0].tolist()
-    return lambda rows: np.argmax(session.run(None, {name: rows})[0], axis=1).tolist()
+    return lambda rows: session.run(["label"], {name: rows})[0].tolist()

@@ -41,6 +41,8 @@ def make(folder: Path, release: Path, name: str) -> Work:
     import onnxruntime as ort
 
     from training.data.builders import BUILDERS
+    from training.data.dataset import HELD_OUT
+    from training.trainers import SEED
 
     folder.mkdir(parents=True, exist_ok=True)
     data = BUILDERS["digits-32x32x3" if name == "cnn" else "digits"]()
@@ -51,7 +53,8 @@ def make(folder: Path, release: Path, name: str) -> Work:
     outputs = session.run(None, {session.get_inputs()[0].name: rows})
     scores = next(np.asarray(output) for output in outputs if np.asarray(output).dtype.kind == "f")
     if name == "rf":
-        _scikit_learn(folder / "model.joblib", data.X, data.y)
+        train, _ = data.split(HELD_OUT, SEED)  # the rows that the release was trained on
+        _scikit_learn(folder / "model.joblib", train.X, train.y)
     return Work(name, folder, release, rows, [int(label) for label in scores.argmax(axis=1)])
 
 
