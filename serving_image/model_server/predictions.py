@@ -3,7 +3,7 @@
 A cheap model runs on the event loop: what came in one turn of it is answered at its end, and what fits together is run
 as one batch. Nothing waits for more to come, and where requests come one at a time, none waits at all. A costly model
 runs on its thread (see `runner`). What nobody waits for, counting and observing, is done once the answers of a turn are
-on their way.
+on their way; several processes count before that, as another of them may be asked at once.
 """
 
 from __future__ import annotations
@@ -98,17 +98,19 @@ class Predictions:
         self._limits = Limits(settings.max_batch, settings.max_body)
         self._request_ids = itertools.count(1)
         self._id_prefix = secrets.token_hex(6).encode()
-        #: Of this turn: those that wait for its end, how many were answered, and whether its end runs them now.
+        #: Of this turn: those that wait for its end, and how many were answered.
         self._waiting: dict[Served, list[Prediction]] = {}
         self._number = 0
-        self._in_turn = False
         #: Whether only one was answered in the turn before: then the first of a turn does not wait for others.
         self._alone = True
-        #: To be counted. With several processes one may be asked at once what another has counted, so that counts
-        #: before its answers leave.
+        #: To be counted.
         self._answered: list[Prediction] = []
         self._ran: list[tuple[Served, Arrays, int]] = []
+        #: Whether answers leave before they are counted. With several processes one may be asked at once what another
+        #: has counted, so they are kept until then: uvloop sends what is written at once.
         self._put_off = settings.workers == 1
+        self._kept: list[Prediction] = []
+        self._running = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def answer(self, asked: Prediction) -> None:
@@ -140,7 +142,6 @@ class Predictions:
     def _turn(self) -> None:
         """Run what came in this turn, each release's requests together, as long as the loop may be kept."""
         waiting, self._waiting = self._waiting, {}
-        self._in_turn = True
         end = time.perf_counter() + INLINE_SECONDS
         for served, group in waiting.items():
             while group and time.perf_counter() < end:
@@ -149,9 +150,6 @@ class Predictions:
                 del group[:count]
             if group:  # a health check may come in between
                 self._wait(served, group)
-        self._in_turn = False
-        if not self._put_off:
-            self._count()
 
     def _wait(self, served: Served, group: list[Prediction]) -> None:
         """Run these at the end of this turn of the loop."""
@@ -162,11 +160,17 @@ class Predictions:
     def _run(self, served: Served, batch: list[Prediction]) -> None:
         ran = served.runner.run([asked.call for asked in batch])
         self._ran.append((served, ran.feeds, ran.rows))
-        for asked, answers in zip(batch, ran.answers, strict=True):
-            if isinstance(answers, Exception):
-                self._fail(asked, answers)
-            else:
-                self._succeed(asked, served, answers)
+        self._running = True
+        try:
+            for asked, answers in zip(batch, ran.answers, strict=True):
+                if isinstance(answers, Exception):
+                    self._fail(asked, answers)
+                else:
+                    self._succeed(asked, served, answers)
+        finally:
+            self._running = False
+            if self._kept:
+                self._release()
 
     async def _later(self, asked: Prediction, served: Served) -> None:
         call = asked.call
@@ -217,9 +221,21 @@ class Predictions:
         if self._number == 1:
             loop = asyncio.get_running_loop() if asked.served is None else asked.served.runner.loop
             loop.call_soon(self._end_turn)
-        asked.reply(asked, response)  # it leaves when this callback is over
-        if not self._put_off and not self._in_turn:
+        if self._put_off:
+            asked.reply(asked, response)
+            return
+        self._kept.append(asked)
+        if not self._running:  # else it is one of a batch
+            self._release()
+
+    def _release(self) -> None:
+        """Count what was answered, and let the answers leave."""
+        kept, self._kept = self._kept, []
+        try:
             self._count()
+        finally:
+            for asked in kept:
+                asked.reply(asked, asked.response)
 
     def _end_turn(self) -> None:
         self._alone = self._number == 1

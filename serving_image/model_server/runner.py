@@ -202,11 +202,14 @@ class Runner:
                 rows = sum(job.call.rows for job in batch)
                 began = time.monotonic()
                 self._busy_until = began + self._seconds(rows)
+            answers = self.run([job.call for job in batch]).answers if batch else []
             if batch:
-                self._run_batch(batch)
                 pace = min((time.monotonic() - began) / self._model.cost.seconds(rows), SLOWEST_PACE)
                 self._pace += PACE_WEIGHT * (pace - self._pace)
+            # Before the answers leave: whoever asks again at once must not find this thread busy with them.
             self._busy_until = 0.0
+            if batch:
+                self.loop.call_soon_threadsafe(self._deliver, batch, answers)
 
     def _take(self) -> list[_Job]:
         """The next jobs that can run as one; those that nobody waits for any more are dropped."""
@@ -226,10 +229,6 @@ class Runner:
                 batch.append(job)
                 rows += job.call.rows
         return batch
-
-    def _run_batch(self, batch: list[_Job]) -> None:
-        answers = self.run([job.call for job in batch]).answers
-        self.loop.call_soon_threadsafe(self._deliver, batch, answers)
 
     @staticmethod
     def _deliver(batch: list[_Job], answers: list[list[Array] | Exception]) -> None:

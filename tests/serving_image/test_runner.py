@@ -60,6 +60,19 @@ def test_what_waits_at_the_close_is_answered(model: models.Model) -> None:
     asyncio.run(ask())
 
 
+def test_who_asks_again_after_each_answer_never_waits(doubling: Path) -> None:
+    """The thread that has just answered is free: a request is not told to wait for the end of what is done."""
+    quick = models.load(doubling, name=None, threads=1)
+    feeds = {"x": np.ones((1, 2, 3), dtype=np.float32)}
+
+    async def ask() -> None:
+        made = runner(quick, max_wait=0)
+        for _ in range(1000):
+            await made.submit(feeds, 1, None, time.monotonic() + 60)
+
+    asyncio.run(ask())
+
+
 def test_a_full_queue_and_a_deadline_are_said_at_once(model: models.Model) -> None:
     async def ask() -> None:
         made = runner(model, max_wait=60)
