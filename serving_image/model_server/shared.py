@@ -8,7 +8,7 @@ import mmap
 import struct
 from pathlib import Path
 
-_SHARE = struct.Struct("<d")
+_SHARE = struct.Struct("d")
 _READY_AT = _SHARE.size
 _STOPPING_AT = _READY_AT + 1
 _SIZE = mmap.PAGESIZE
@@ -16,7 +16,11 @@ FILE = "shared"
 
 
 class SharedState:
-    """Eight aligned bytes are read and written as one on every machine that runs this: no lock is needed."""
+    """Eight aligned bytes are read and written as one on every machine that runs this: no lock is needed.
+
+    Through a view of doubles, which copies all eight; `struct.pack_into` writes zeros first, and another process that
+    reads meanwhile would see a share of 0.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         if folder is None:
@@ -24,6 +28,7 @@ class SharedState:
         else:
             with (folder / FILE).open("r+b") as file:
                 self._memory = mmap.mmap(file.fileno(), _SIZE)
+        self._share = memoryview(self._memory)[: _SHARE.size].cast("d")
 
     @staticmethod
     def create(folder: Path, percent: float) -> None:
@@ -33,11 +38,11 @@ class SharedState:
     @property
     def percent(self) -> float:
         """The canary's share, 0 to 100."""
-        return _SHARE.unpack_from(self._memory)[0]
+        return self._share[0]
 
     @percent.setter
     def percent(self, percent: float) -> None:
-        _SHARE.pack_into(self._memory, 0, percent)
+        self._share[0] = percent
 
     @property
     def ready(self) -> bool:

@@ -106,13 +106,19 @@ class _Supervisor:
         early = slot.index == 0 and not self._shared.ready
         worker = Worker(slot.index, self._socket.fileno(), self._folder, early, os.getpid())
         slot.started = time.monotonic()
-        slot.process = subprocess.Popen(
-            [sys.executable, "-m", "model_server"],
-            env={**os.environ, **worker.environment()},
-            pass_fds=(self._socket.fileno(),),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # the terminal's Ctrl-C reaches the supervisor alone, which stops them in order
-        )
+        # The mask is inherited: a wish to reload that comes while the process starts waits until it can be heard, and
+        # does not end it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            slot.process = subprocess.Popen(
+                [sys.executable, "-m", "model_server"],
+                env={**os.environ, **worker.environment()},
+                pass_fds=(self._socket.fileno(),),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # the terminal's Ctrl-C reaches the supervisor alone, which stops them in order
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
     def _end(self) -> None:
         """SIGTERM to all, then SIGKILL to those that do not end in time."""

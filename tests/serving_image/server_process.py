@@ -19,6 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 READY_SECONDS = 60.0
 
 
+def python_path() -> str:
+    """Where a process of its own finds the server's packages."""
+    return os.pathsep.join([str(ROOT), str(ROOT / "serving_image")])
+
+
 class ServerProcess:
     """One server on an ephemeral port of the loopback address.
 
@@ -32,11 +37,10 @@ class ServerProcess:
         given = dict(env)
         if not {"PORT", "AIP_HTTP_PORT"} & given.keys():
             given["PORT"] = str(self.port)
-        python_path = os.pathsep.join([str(ROOT), str(ROOT / "serving_image")])
         with log.open("ab") as stream:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "model_server"],
-                env={"PATH": os.environ["PATH"], "PYTHONPATH": python_path, **given},
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": python_path(), **given},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,

@@ -132,13 +132,30 @@ def test_sigterm_waits_for_the_model(slow: Path, tmp_path: Path) -> None:
     request = post("/v2/models/slow/infer", SLOW_BODY)
     env = {"MODEL_URI": str(slow), "MAX_WAIT_MS": "30000"}
     with running(env, tmp_path) as server:
-        load = Load(server.port, lambda _: request, connections=8, stop_after=8)
-        load.start()
-        wait_until(lambda: server.metric("model_queue_depth") > 4, "requests wait")
+        end = time.monotonic() + PATIENCE
+        while True:
+            before = server.metric("model_requests_total")
+            load = Load(server.port, lambda _: request, connections=8, stop_after=8)
+            load.start()
+            if all_are_in(server, before + 8):
+                break
+            assert load.join().statuses == {200: 8}
+            assert time.monotonic() < end, "of eight requests at once, the last ones never wait"
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(PATIENCE) == 0
         assert load.join().failed == []
         assert load.outcome.statuses == {200: 8}
+
+
+def all_are_in(server: ServerProcess, requests: float) -> bool:
+    """Wait until the server has so many requests in all, answered or waiting. Returns whether some of them wait."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        answered = server.metric("model_requests_total")  # asked first, so that nothing counts twice
+        waiting = server.metric("model_queue_depth")
+        if answered + waiting >= requests:
+            return waiting >= 3
+    raise AssertionError(f"not in {PATIENCE} s: {requests} requests in the server")
 
 
 SLOW_BODY = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}]}).encode()
@@ -175,9 +192,16 @@ def test_the_supervisor_killed_takes_its_processes_along(digits: Digits, tmp_pat
     workers = children(server)
     server.process.kill()
     server.process.wait()
-    psutil.wait_procs(workers, timeout=PATIENCE)
-    assert not any(worker.is_running() for worker in workers)
+    wait_until(lambda: not any(map(runs, workers)), "they end too")
     server.client.close()
+
+
+def runs(process: psutil.Process) -> bool:
+    """A zombie does not: it has ended, and only waits for init to notice."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 #: The promise of backpressure, and how often the machine may disturb a measurement that others share it with.

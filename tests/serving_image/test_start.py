@@ -11,12 +11,13 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 from model_server.errors import Exit
 
 from tests.serving_image import releases
 from tests.serving_image.conftest import Digits
-from tests.serving_image.server_process import ServerProcess, run_to_exit, running
+from tests.serving_image.server_process import READY_SECONDS, ServerProcess, run_to_exit, running
 
 #: Variable, a bad value, and words that the error must hold beside both.
 BAD_VALUES = [
@@ -182,6 +183,21 @@ def test_ctrl_c_ends_cleanly(digits: Digits, tmp_path: Path) -> None:
     server.wait_until_ready()
     server.process.send_signal(signal.SIGINT)
     assert server.process.wait(20) == 0
+
+
+def test_a_wish_to_reload_ends_no_process_that_still_starts(digits: Digits, tmp_path: Path) -> None:
+    """SIGHUP, which ends a process that has no handler for it yet."""
+    server = ServerProcess({"MODEL_URI": str(digits.path), "WORKERS": "2"}, log=tmp_path / "server.log")
+    try:
+        supervisor, end = psutil.Process(server.process.pid), time.monotonic() + READY_SECONDS
+        while server.output().count("ready: ") < 2:
+            assert time.monotonic() < end, server.output()
+            if len(supervisor.children()) == 2:
+                server.process.send_signal(signal.SIGHUP)
+            time.sleep(0.02)
+        assert "ended with" not in server.output()
+    finally:
+        server.stop()
 
 
 def test_the_name_that_clients_use(digits: Digits, tmp_path: Path) -> None:
