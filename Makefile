@@ -131,7 +131,9 @@ test: $(TEST_READY) ## run the tests
 	@$(PY) -m pytest $(PYTEST_ARGS)
 
 proof: $(TEST_READY) ## run the tests that prove something and write what they proved to docs/proof.md
-	@$(PY) -m pytest --proof -m proof $(PYTEST_ARGS)
+	@$(PY) -m pytest --proof -m proof $(PYTEST_ARGS) && passed=0 || passed=$$?
+	$(PY) -m operations.parity > docs/parity.md
+	exit $$passed
 
 check: $(TEST_READY) ## lint, format and types
 	@$(PY) -m ruff check .
@@ -143,6 +145,7 @@ docs: $(UP_READY) ## write the generated pages anew
 	$(PY) -m spec.capabilities > docs/capabilities.md
 	$(PY) -m spec.contracts_page > docs/contracts.md
 	$(PY) -m spec.metrics_page > docs/metrics.md
+	$(PY) -m operations.parity > docs/parity.md
 
 docs-schema: $(SCHEMA_READY) ## measure the schema checks anew, into docs/schema.md
 	@$(PY) -m operations.schema.page

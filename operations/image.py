@@ -16,12 +16,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from components.image.built import FOLDER, LOCAL_NAME, SOURCES, BuiltImage, source_digest, write_record
+from components.image.built import DEFAULT_BASE, FOLDER, LOCAL_NAME, SOURCES, BuiltImage, source_digest, write_record
 from operations.errors import OperationError
 from operations.workspace import Workspace
 
-#: The base where none is named. A tag may move: name one by digest (`--base …@sha256:…`) for a repeatable build.
-DEFAULT_BASE = "docker.io/library/python:3.11-slim-bookworm"
 #: SageMaker and Lambda take this one only, without an index around it.
 PLATFORM = "linux/amd64"
 #: The builder that is made where the current one cannot write reproducible images.

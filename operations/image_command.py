@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from components.image.built import BuiltImage
+from components.image.built import DEFAULT_BASE, BuiltImage
 from operations import image, image_contents
 from operations.workspace import Workspace
 
@@ -17,7 +17,7 @@ MOST_PACKAGES = 230 << 20
 
 def build_and_tell(workspace: Workspace, *, base: str | None, push: str | None, builder: str | None) -> BuiltImage:
     """Build, write the lists, load into the container engine, and say what came out. Raises OperationError."""
-    built = image.build(workspace, base=base or image.DEFAULT_BASE, builder=builder, push=push)
+    built = image.build(workspace, base=base or DEFAULT_BASE, builder=builder, push=push)
     contents = image_contents.read(built.archive)
     found = image_contents.packages(contents)
     folder = built.archive.parent

@@ -215,9 +215,12 @@ COLUMNS["aws", "sagemaker"] = Column(
         "deploy_to[].cluster": Rejected("the target is no cluster"),
         "canary": Mapped("a second variant with its weight; switched all at once"),
         "image.build": Mapped(
-            "`make image` builds and pushes it", (False,), "name what `make image` pushed in image.ref"
+            "an `up` builds it with Docker and pushes it into the stack's own repository in Amazon ECR"
         ),
-        "image.ref": Mapped("container of the models; has to be in Amazon ECR in the service's region"),
+        "image.ref": Mapped(
+            "container of the models; copied into the stack's own repository in Amazon ECR unless it is in ECR in the "
+            "service's region"
+        ),
         "resources.cpu": Mapped("the smallest instance type that holds it"),
         "resources.memory_gib": Mapped("the smallest instance type that holds it"),
         "scaling.scale_to_zero": Mapped("at least one instance runs", (False,), _ENDPOINT_ONLY),

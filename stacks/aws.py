@@ -29,7 +29,7 @@ from components.aws.monitoring import (
     TopicArgs,
 )
 from components.aws.network import Network, NetworkArgs
-from components.aws.registry import Registry, RegistryArgs, pull
+from components.aws.registry import Registry, RegistryArgs
 from components.aws.storage import ReleaseArgs, ReleaseUpload, Storage, StorageArgs
 from spec import contracts
 from spec.errors import ROOT, Problem, SpecError, path, shown
@@ -37,7 +37,8 @@ from spec.panels import CONFIG_FILE, DashboardConfig, load_dashboard_config
 from spec.release import Release
 from spec.service import DeployTo, ServiceSpec
 from stacks import local_release
-from stacks.aws_checks import ECR_IMAGE, problems
+from stacks.aws_checks import problems
+from stacks.aws_image import ServerImage, server_image
 
 
 def deploy(spec: ServiceSpec, places: Sequence[DeployTo]) -> dict[str, dict[str, Any]]:
@@ -97,6 +98,7 @@ class _Shared:
     key: EncryptionKey | None
     storage: Storage
     registry: Registry
+    image: ServerImage
     network: Network | None
     releases: tuple[ReleaseUpload, ...]
     roles: dict[str, Role]
@@ -149,7 +151,8 @@ def _share(
         else ReleaseUpload(f"{name}-canary", ReleaseArgs(one, storage.releases, key_arn), top)
         for index, one in enumerate(filter(None, (release, canary)))
     )
-    return _Shared(account, name, provider, key, storage, registry, network, uploads, roles)
+    image = server_image(name, spec.image, account, provider, registry)
+    return _Shared(account, name, provider, key, storage, registry, image, network, uploads, roles)
 
 
 def _sagemaker(spec: ServiceSpec, where: DeployTo, shared: _Shared) -> dict[str, Any]:
@@ -167,7 +170,7 @@ def _sagemaker(spec: ServiceSpec, where: DeployTo, shared: _Shared) -> dict[str,
     variants = [sagemaker.Variant(slot, upload.uri, percent) for slot, upload, percent in weights]
     grants: list[Grant] = [
         *(grant for upload in shared.releases for grant in upload.grants),
-        *pull(_repository(spec, shared.account)),
+        *shared.image.grants,
         *sagemaker.server_grants(shared.account, endpoint, network=shared.network, captures=shared.storage.captures),
     ]
     if shared.key is not None:
@@ -179,7 +182,7 @@ def _sagemaker(spec: ServiceSpec, where: DeployTo, shared: _Shared) -> dict[str,
             account=shared.account,
             endpoint=endpoint,
             variants=variants,
-            image=str(spec.image.ref),
+            image=shared.image.ref,
             environment={contracts.LOG_LEVEL: spec.logging.level},
             role_arn=role.arn,
             instance_type=where.instance_type or smallest(spec.resources.cpu, spec.resources.memory_gib).name,
@@ -220,16 +223,9 @@ def _sagemaker(spec: ServiceSpec, where: DeployTo, shared: _Shared) -> dict[str,
         "invoke_policy": callers.policy_arn,
         "dashboard": board.url,
         "alarms_missing": alarms.missing,
+        "image": shared.image.ref,
         "image_registry": shared.registry.url,
     }
-
-
-def _repository(spec: ServiceSpec, account: Account) -> pulumi.Output[str]:
-    """The ARN of the repository that holds the image; it need not be the stack's own."""
-    image = ECR_IMAGE.fullmatch(str(spec.image.ref))
-    assert image is not None  # noqa: S101 # checked before anything is made
-    where = f":ecr:{image['region']}:{image['account']}:repository/{image['repository']}"
-    return pulumi.Output.concat("arn:", account.partition, where)
 
 
 def _dashboard_config() -> DashboardConfig:

@@ -16,12 +16,8 @@ from components.aws.schedule import aws_cron
 from spec import errors
 from spec.errors import Problem, one_of, path, shown
 from spec.service import DeployTo, ServiceSpec
+from stacks.aws_image import ECR_IMAGE
 
-#: SageMaker and Lambda take images from ECR only.
-ECR_IMAGE = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<repository>[^\s@:]+)"
-    r"@sha256:[0-9a-f]{64}"
-)
 #: API_EndpointInput: the name of an endpoint.
 ENDPOINT_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 ENDPOINT_LENGTH = 63
@@ -38,9 +34,9 @@ INSTANCE_TYPE = re.compile(r"ml\.(?P<family>[a-z]+\d+[a-z0-9-]*)\.(medium|large|
 ARM = re.compile(r"[a-z]+\d+g[a-z]*")
 #: Tags that this project sets itself.
 OWN_TAGS = ("deployment", "managed-by", "service", "stack")
-#: SageMaker takes images of its own region only
-#: (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html).
-_ECR_EXAMPLE = "123456789012.dkr.ecr.{region}.amazonaws.com/server@sha256:…"
+#: What only a host of Amazon ECR has in its name.
+_ECR = ".dkr.ecr."
+_ECR_EXAMPLE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/server@sha256:…"
 
 
 def problems(spec: ServiceSpec, places: Sequence[DeployTo], stack: str) -> list[Problem]:
@@ -50,7 +46,7 @@ def problems(spec: ServiceSpec, places: Sequence[DeployTo], stack: str) -> list[
     for index in indices:
         found += _place(spec, spec.deploy_to[index], index)
     found += _networks(spec, indices)
-    found += _image(spec, [spec.deploy_to[index] for index in indices])
+    found += _image(spec)
     if any(where.target == "sagemaker" for where in places):
         found += [*_scaling(spec), *_rollout(spec)]
     return [*found, *_principals(spec), *_logging(spec), *_webhooks(spec)]
@@ -144,28 +140,13 @@ def _networks(spec: ServiceSpec, indices: Sequence[int]) -> Iterator[Problem]:
             )
 
 
-def _image(spec: ServiceSpec, places: Sequence[DeployTo]) -> Iterator[Problem]:
-    field = path(("image", "ref"))
-    if spec.image.ref is None:
+def _image(spec: ServiceSpec) -> Iterator[Problem]:
+    """Any registry's image can be copied; a name that is nearly one of ECR's would be looked for in vain."""
+    ref = spec.image.ref
+    if ref is not None and _ECR in ref.partition("/")[0] and not ECR_IMAGE.fullmatch(ref):
         yield Problem(
-            path(("image",)),
-            "to be built",
-            "image.ref, an image in Amazon ECR",
-            "Run `make image` with --push, and name the digest that it prints.",
+            path(("image", "ref")), shown(ref), f"an image in Amazon ECR like {_ECR_EXAMPLE}", "Correct the name."
         )
-        return
-    image = ECR_IMAGE.fullmatch(spec.image.ref)
-    for where in places:
-        if image is None or image["region"] != where.region:
-            yield Problem(
-                field,
-                shown(spec.image.ref),
-                f"on target {where.target} an image in Amazon ECR in the service's own region, such as "
-                f"{_ECR_EXAMPLE.format(region=where.region)}",
-                "Push it there first."
-                if len(places) == 1
-                else "Push it there first, and make a stack for each region.",
-            )
 
 
 def _scaling(spec: ServiceSpec) -> Iterator[Problem]:

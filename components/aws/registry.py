@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.aws.account import Account
 from components.aws.grants import Grant
+from components.image.registry import Login
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,22 @@ def pull(repository_arn: pulumi.Input[str]) -> tuple[Grant, ...]:
             (repository_arn,),
         ),
     )
+
+
+def host(account: Account) -> pulumi.Output[str]:
+    """The host of an account's registry in its region."""
+    return pulumi.Output.concat(account.id, f".dkr.ecr.{account.region}.", account.dns)
+
+
+def login(
+    provider: aws.Provider, address: pulumi.Input[str], region: str, parent: pulumi.Resource | None = None
+) -> Login:
+    """How the registry at `address` in a region is logged in to: by a token that AWS makes anew each time.
+
+    It holds for 12 hours and for every registry in that region that the provider's credentials may reach
+    (https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html).
+    """
+    token = aws.ecr.get_authorization_token_output(
+        region=region, opts=pulumi.InvokeOutputOptions(provider=provider, parent=parent)
+    )
+    return Login(address, token.user_name, pulumi.Output.secret(token.password))

@@ -16,6 +16,8 @@ FOLDER = Path("build") / "image"
 RECORD = "image.json"
 #: The image's name in a container engine; its tag is the commit.
 LOCAL_NAME = "cloud-ml-deployment/server"
+#: The base where none is named. A tag may move: name one by digest (`--base …@sha256:…`) for a repeatable build.
+DEFAULT_BASE = "docker.io/library/python:3.11-slim-bookworm"
 #: Files and folders that the image is made of, as the Dockerfile copies them.
 SOURCES = (
     *(f"serving_image/{name}" for name in ("Dockerfile", "install_packages.py", "installer.lock", "requirements.lock")),

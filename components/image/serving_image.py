@@ -1,7 +1,7 @@
 """The serving image in a registry: built and pushed by `pulumi_docker_build`, or copied there by `pulumi_docker`.
 
 Owns the image's place in one repository. Does not own the repository, nor the token that it is pushed with, which the
-cloud's own component makes. Needs the Pulumi CLI with its plug-ins, and Docker with buildx.
+cloud's own component gets. Needs the Pulumi CLI with its plug-ins, and Docker with buildx.
 An attestation would make the image an index, and the plug-in has no option against it: BUILDX_NO_DEFAULT_ATTESTATIONS=1
 in the environment of `pulumi` keeps it out.
 """
@@ -17,8 +17,9 @@ import pulumi
 import pulumi_docker as docker
 import pulumi_docker_build as docker_build
 
-from components.image.built import source_digest
+from components.image.built import DEFAULT_BASE, source_digest
 from components.image.references import split_reference, tag_of
+from components.image.registry import Login, Registry
 
 #: The one platform that SageMaker and Lambda take; the others take it too.
 PLATFORM = "linux/amd64"
@@ -30,27 +31,14 @@ CREATED = "1980-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True)
-class Registry:
-    """Where the image goes. repository: with its registry, without a tag. address: of the registry's login.
-
-    password: a short-lived token; it is not part of what decides whether the image changed.
-    """
-
-    repository: pulumi.Input[str]
-    address: pulumi.Input[str]
-    username: pulumi.Input[str]
-    password: pulumi.Input[str]
-
-
-@dataclass(frozen=True)
 class BuiltImageArgs:
-    """Build from this tree. base: image that it stands on, best by digest. cache: further repository (with a tag) that
-    keeps the build's layers; None: no cache but the builder's own.
+    """Build from the tree at `root`. base: image that it stands on, best by digest. cache: further repository (with a
+    tag) that keeps the build's layers; None: no cache but the builder's own.
     """
 
     root: Path
-    base: str
     registry: Registry
+    base: str = DEFAULT_BASE
     cache: str | None = None
 
 
@@ -81,21 +69,22 @@ class BuiltServingImage(pulumi.ComponentResource):
             host="",
             registries=[
                 docker_build.RegistryArgs(
-                    address=registry.address,
-                    username=registry.username,
-                    password=pulumi.Output.secret(registry.password),
+                    address=registry.login.address,
+                    username=registry.login.username,
+                    password=pulumi.Output.secret(registry.login.password),
                 )
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
         tag = pulumi.Output.concat(registry.repository, ":", tag_of(revision))
         cache_from, cache_to = _cache(args.cache)
+        tree = _from_here(args.root)
         self.image = docker_build.Image(
             f"{name}-image",
             push=False,  # the export pushes: only there can the media types be chosen
             build_on_preview=False,
-            context=docker_build.BuildContextArgs(location=str(args.root)),
-            dockerfile=docker_build.DockerfileArgs(location=str(args.root / "serving_image" / "Dockerfile")),
+            context=docker_build.BuildContextArgs(location=str(tree)),
+            dockerfile=docker_build.DockerfileArgs(location=str(tree / "serving_image" / "Dockerfile")),
             platforms=[docker_build.Platform.LINUX_AMD64],
             build_args={
                 "BASE": args.base,
@@ -120,10 +109,13 @@ class BuiltServingImage(pulumi.ComponentResource):
 
 @dataclass(frozen=True)
 class CopiedImageArgs:
-    """Copy an image that was built elsewhere. ref: by digest. Raises ValueError for a tag."""
+    """Copy an image that was built elsewhere. ref: by digest. source: the login of the registry that it is copied from;
+    None for a public image, or one that the engine on this machine holds already. Raises ValueError for a tag.
+    """
 
     ref: str
     registry: Registry
+    source: Login | None = None
 
     def __post_init__(self) -> None:
         split_reference(self.ref)
@@ -143,14 +135,14 @@ class CopiedServingImage(pulumi.ComponentResource):
         super().__init__("cloud-ml-deployment:image:CopiedServingImage", name, {}, opts)
         _, digest = split_reference(args.ref)
         registry = args.registry
+        logins = [registry.login, *([] if args.source is None else [args.source])]
         provider = docker.Provider(
             f"{name}-engine",
             registry_auth=[
                 docker.ProviderRegistryAuthArgs(
-                    address=registry.address,
-                    username=registry.username,
-                    password=pulumi.Output.secret(registry.password),
+                    address=login.address, username=login.username, password=pulumi.Output.secret(login.password)
                 )
+                for login in logins
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -187,6 +179,12 @@ def compared(copy: str, found: str, wanted: str, *, original: str) -> str:
             "create --prefer-index=false`, `crane copy`) and name the copy in image.ref."
         )
     return copy
+
+
+def _from_here(root: Path) -> Path:
+    """`root` as seen from the program's folder, in which the plug-in runs: another checkout makes no other image."""
+    here = Path(pulumi.get_root_directory())
+    return root.relative_to(here) if root.is_relative_to(here) else root
 
 
 def _cache(

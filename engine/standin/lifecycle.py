@@ -150,8 +150,9 @@ class Lifecycle:
             one = self._found(there, call)
             if one is not None:
                 users = [other for other in there.values() if one.key in other.uses]
+                forced = one.inputs.get("forceDestroy") or one.inputs.get("forceDelete")
                 for other in users:
-                    if other.type in rule.empties and one.inputs.get("forceDestroy"):
+                    if other.type in rule.empties and forced:
                         del there[other.key]
                 users = [other for other in users if other.key in there]
                 if users and not rule.removable:

@@ -25,7 +25,7 @@ from typing import Any
 import yaml
 
 DATA = Path(__file__).resolve().parent / "data"
-PACKAGES = ("aws", "azure-native", "gcp", "kubernetes", "docker-build")
+PACKAGES = ("aws", "azure-native", "gcp", "kubernetes", "docker-build", "docker")
 
 
 class RuleError(Exception):
@@ -45,7 +45,7 @@ class TypeRule:
     references: input path → type token(s), ``any``, or False to switch a check off. weak: reference paths that do not
     hold the object back from deletion. guards: ``when`` (template), ``message``: reasons to refuse a deletion.
     overwrites: a creation takes the place of an equal object. removable: may be deleted while others use it. empties:
-    types whose objects go with it where `forceDestroy` is set.
+    types whose objects go with it where `forceDestroy` or `forceDelete` is set.
     secrets: outputs that are secret. echo: whether inputs come back as outputs (False: only those the SDK lists).
     known: whether a row of its own describes this type.
     """

@@ -214,7 +214,7 @@ class Life:
                 for _, urn in planned.steps
                 for token in [_type(urn)]
                 if not self.settings.plays(token)
-                and token.split(":")[0] in ("pulumi-python", "command", "docker", "random", "tls", "local", "null")
+                and token.split(":")[0] in ("pulumi-python", "command", "random", "tls", "local", "null")
             }
         )
         if real and not self._allow_real:

@@ -25,6 +25,10 @@ INVOKES: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "aws:index/getAvailabilityZones:getAvailabilityZones": lambda _: {
         "names": ["eu-central-1a", "eu-central-1b", "eu-central-1c"]
     },
+    "aws:ecr/getAuthorizationToken:getAuthorizationToken": lambda args: {
+        "userName": "AWS",
+        "password": f"short-lived-of-{args['region']}",
+    },
 }
 
 
@@ -72,16 +76,23 @@ class Recording:
         }
 
 
+#: Regions by the code that stacks write into names: the mocks are not told which provider a resource has.
+_REGIONS = {"euc1": "eu-central-1", "use1": "us-east-1"}
+
+
 class _Mocks(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
         known: dict[str, Any] = {"name": args.name, "bucket": args.name, "keyId": f"{args.name}-id"}
         known["arn"] = f"arn:aws:{args.typ.split(':')[1].split('/')[0]}:eu-central-1:{ACCOUNT}:{args.name}"
         if args.typ.startswith("aws:ecr"):
-            known["repositoryUrl"] = f"{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com/{args.name}"
+            region = next((region for code, region in _REGIONS.items() if f"-{code}-" in args.name), "eu-central-1")
+            known["repositoryUrl"] = f"{ACCOUNT}.dkr.ecr.{region}.amazonaws.com/{args.name}"
         if args.typ == "docker-build:index:Image":
             known["digest"] = f"sha256:{'cd' * 32}"
         if args.typ.startswith("docker:index/registryImage"):
             known["sha256Digest"] = args.inputs.get("triggers", {}).get("digest")
+        if args.typ.startswith("docker:index/remoteImage"):
+            known["imageId"] = f"sha256:{args.inputs['name'][-64:]}"
         return f"{args.name}-id", {**known, **args.inputs}
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]]]:

@@ -1,4 +1,4 @@
-"""A working tree for the whole stack: releases digits@1 and digits@2, and the example's description."""
+"""A working tree for the whole stack: releases, what the image is built from, and the example's description."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 
+from tests.components.aws.inventories import write_tree
 from tests.components.aws.whole import example
-from tests.training.small import write_small
 
 
 @pytest.fixture(scope="session")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with models/digits/v1 and v2."""
+    """A folder with models/digits/v1 and v2, and the image's sources."""
     folder = tmp_path_factory.mktemp("tree")
-    write_small(folder / "models", "digits")
-    write_small(folder / "models", "digits", features=3)
+    write_tree(folder)
     return folder
 
 

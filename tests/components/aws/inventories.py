@@ -21,6 +21,8 @@ FOLDER = Path(__file__).parent / "golden"
 PLACE = {"cloud": "aws", "target": "sagemaker", "region": "eu-central-1"}
 NETWORK = {"vpc_id": "vpc-0a1b2c3d4e5f60718", "subnet_ids": ["subnet-0a1b2c3d4e5f60718", "subnet-1a1b2c3d4e5f60718"]}
 CALLER = "arn:aws:iam::123456789012:role/caller"
+#: What an image is built from.
+SOURCES = ("serving_image", "spec")
 
 
 def descriptions() -> dict[str, dict[str, Any]]:
@@ -36,7 +38,18 @@ def descriptions() -> dict[str, dict[str, Any]]:
         "no-own-key": {**minimal, "encryption": {"customer_managed_key": False}},
         "public-with-callers": {**minimal, "access": {"visibility": "public", "principals": [CALLER]}},
         "schedule": {**minimal, "scaling": {"min": 1, "max": 9, "schedule": [schedule]}},
+        "image-built": {**minimal, "image": {"build": True}},
+        # The image is in ECR in the first region, and copied into the second.
+        "two-regions": {**base, "deploy_to": [PLACE, {**PLACE, "region": "us-east-1"}]},
     }
+
+
+def write_tree(folder: Path) -> None:
+    """A working tree for all of them: releases digits@1 and digits@2, and what the image is built from."""
+    for features in (2, 3):
+        write_small(folder / "models", "digits", features=features)
+    for name in SOURCES:
+        (folder / name).symlink_to(ROOT / name)
 
 
 #: Input names whose values are chosen by somebody or decide about safety; ids, texts and policies are left out.
@@ -82,8 +95,7 @@ def main() -> None:
     """Write all inventories."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for features in (2, 3):
-            write_small(Path(folder) / "models", "digits", features=features)
+        write_tree(Path(folder))
         for name, service in descriptions().items():
             (FOLDER / f"{name}.json").write_text(text(whole(service, Path(folder))))
 

@@ -67,16 +67,24 @@ ROLE = "arn:aws:iam::123456789012:role"
             {"release": "digits@9"}, ["release is 'digits@9'", "does not exist"], id="release-that-does-not-exist"
         ),
         pytest.param(
-            {"image": {"ref": f"ghcr.io/me/server@{DIGEST}"}},
-            ["image.ref is 'ghcr.io/me/server", "an image in Amazon ECR", "Push it there"],
-            id="image-not-in-ecr",
+            {"image": {"ref": f"12345678901.dkr.ecr.eu-central-1.amazonaws.com/server@{DIGEST}"}},
+            [
+                "image.ref is '12345678901.dkr.ecr",
+                "an image in Amazon ECR like 123456789012.dkr.ecr.",
+                "Correct the name",
+            ],
+            id="image-of-no-account",
         ),
         pytest.param(
-            {"image": {"ref": f"123456789012.dkr.ecr.us-east-1.amazonaws.com/server@{DIGEST}"}},
-            ["image.ref is", "in the service's own region", "dkr.ecr.eu-central-1.amazonaws.com"],
-            id="image-in-another-region",
+            {"image": {"ref": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/server:1"}},
+            ["image.ref is '123456789012.dkr.ecr", "@sha256:"],
+            id="image-by-tag",
         ),
-        pytest.param({"image": {}}, ["image is to be built", "make image"], id="image-to-be-built"),
+        pytest.param(
+            {"image": {"ref": f"ghcr.io/me/server@{DIGEST}", "build": True}},
+            ["image.build is true", "false or nothing beside ref"],
+            id="image-both-ways",
+        ),
         pytest.param(
             {"access": {"principals": ["*"]}},
             ["access.principals[0] is '*'", "the ARN of a role or user"],
@@ -160,9 +168,13 @@ def test_the_longest_stack_name_is_allowed(service: dict[str, Any]) -> None:
 
 
 def test_all_problems_are_said_at_once(service: dict[str, Any], tree: Path) -> None:
-    service |= {"image": {}, "logging": {"retention_days": 2}, "canary": {"release": "digits@7", "percent": 5}}
+    service |= {
+        "image": {"ref": f"x.dkr.ecr.y/server@{DIGEST}"},
+        "logging": {"retention_days": 2},
+        "canary": {"release": "digits@7", "percent": 5},
+    }
     text = refused(service | {"tags": {"stack": "x"}}, tree)
-    fields = ("tags.stack", "image", "logging.retention_days", "canary.release")
+    fields = ("tags.stack", "image.ref", "logging.retention_days", "canary.release")
     assert [text.count(f"service.{field} is") for field in fields] == [1] * 4
 
 

@@ -34,6 +34,8 @@ NETWORKS = {
 KEYS = {"Key", "Alias", "KeyPolicy"}
 #: Remembers what configurations name, to go before it.
 USES = {"Configurations"}
+#: What names an image, and who may pull it.
+IMAGE = {"Model", "RolePolicy"}
 EVERYTHING = {"*"}
 OTHER_IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/server@sha256:" + "1" * 64
 SLO = {"availability_percent": 99.9, "latency_ms": 250}
@@ -94,8 +96,12 @@ TABLE: dict[str, tuple[st.SearchStrategy[Any], Any, set[str]]] = {
         lambda v: {"canary": {"release": "digits@1", "percent": v}},
         {"BucketObjectv2", "Model", "Target", "Policy", "RolePolicy"} | CONFIGURATION | ALARMS,
     ),
-    "image.build": (st.none(), None, set()),  # only its default is allowed
-    "image.ref": (st.just(OTHER_IMAGE), lambda v: {"image": {"ref": v}}, {"Model"}),
+    "image.build": (st.just(True), lambda v: {"image": {"build": v}}, IMAGE | {"docker-build", "Image"}),
+    "image.ref": (
+        st.sampled_from([OTHER_IMAGE, "ghcr.io/a/server@sha256:" + "2" * 64]),
+        lambda v: {"image": {"ref": v}},
+        IMAGE | {"docker", "RemoteImage", "Tag", "RegistryImage"},
+    ),
     "resources.cpu": (st.sampled_from([3, 16]), lambda v: {"resources": {"cpu": v}}, CONFIGURATION),
     "resources.memory_gib": (st.sampled_from([6, 30]), lambda v: {"resources": {"memory_gib": v}}, CONFIGURATION),
     "scaling.scale_to_zero": (st.none(), None, set()),  # only its default is allowed

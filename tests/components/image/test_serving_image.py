@@ -6,19 +6,20 @@ of docker-build and docker are not on this machine.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pulumi
 import pytest
 
 from components.image.references import moved, split_reference, tag_of
+from components.image.registry import Login, Registry
 from components.image.serving_image import (
     NO_ATTESTATIONS,
     BuiltImageArgs,
     BuiltServingImage,
     CopiedImageArgs,
     CopiedServingImage,
-    Registry,
     compared,
 )
 from tests.components.recording import Recording, record
@@ -26,11 +27,11 @@ from tests.real_parts import ROOT
 
 DIGEST = "sha256:" + "ab" * 32
 REPOSITORY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/server"
-REGISTRY = Registry(REPOSITORY, "123456789012.dkr.ecr.eu-central-1.amazonaws.com", "AWS", "short-lived")
+REGISTRY = Registry(REPOSITORY, Login("123456789012.dkr.ecr.eu-central-1.amazonaws.com", "AWS", "short-lived"))
 
 
 def build(root: Path = ROOT, base: str = f"python@{DIGEST}", cache: str | None = None) -> Recording:
-    return record(lambda: BuiltServingImage("server", BuiltImageArgs(root, base, REGISTRY, cache)))
+    return record(lambda: BuiltServingImage("server", BuiltImageArgs(root, REGISTRY, base, cache)))
 
 
 def test_what_is_built_and_pushed() -> None:
@@ -56,6 +57,16 @@ def test_the_provider_is_its_own_and_keeps_the_token_secret(monkeypatch: pytest.
     provider = build().one("pulumi:providers:docker-build")
     assert provider.inputs["host"] == ""
     assert "short-lived" in str(provider.inputs["registries"])
+
+
+@pytest.mark.parametrize(("program", "location"), [(ROOT, "."), (ROOT.parent, ROOT.name), (ROOT / "docs", str(ROOT))])
+def test_where_the_program_lies_is_no_part_of_the_image(
+    program: Path, location: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi, "get_root_directory", lambda: str(program))
+    image = build().one("docker-build:index:Image")
+    assert image.inputs["context"] == {"location": location}
+    assert image.inputs["dockerfile"] == {"location": str(Path(location) / "serving_image" / "Dockerfile")}
 
 
 @pytest.mark.parametrize(("value", "warned"), [("", True), ("0", True), ("1", False), ("true", False)])
@@ -102,6 +113,20 @@ def test_a_copy() -> None:
     assert pushed == {"name": tag, "keepRemotely": True, "triggers": {"digest": DIGEST}}
     # What the registry has is pulled again, by the digest that it gave.
     assert found.one(remote, "server-copied").inputs == {"name": f"{REPOSITORY}@{DIGEST}", **options}
+
+
+def test_a_copy_out_of_a_registry_that_asks_who_pulls() -> None:
+    source = Login("210987654321.dkr.ecr.us-east-1.amazonaws.com", "AWS", "of-the-source")
+    ref = f"210987654321.dkr.ecr.us-east-1.amazonaws.com/server@{DIGEST}"
+    provider = record(lambda: CopiedServingImage("server", CopiedImageArgs(ref, REGISTRY, source))).one(
+        "pulumi:providers:docker"
+    )
+    (secret,) = [value for key, value in provider.inputs.items() if key == "registryAuth"]
+    assert "1b47061264138c4ac30d75fd1eb44270" in secret.values(), "the tokens are no secret"
+    assert [(one["address"][:12], one["password"]) for one in json.loads(secret["value"])] == [
+        ("123456789012", "short-lived"),
+        ("210987654321", "of-the-source"),
+    ]
 
 
 def test_a_copy_that_is_another_image_is_refused() -> None:

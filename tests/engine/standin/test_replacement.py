@@ -28,6 +28,7 @@ PYTHON = {
     "gcp": "pulumi_gcp",
     "kubernetes": "pulumi_kubernetes",
     "docker-build": "pulumi_docker_build",
+    "docker": "pulumi_docker",
 }
 KUBERNETES_MODULES = {
     "networking.k8s.io": "networking",
