@@ -16,7 +16,8 @@ from operations.workspace import Workspace
 from spec import release as releases
 from spec.capabilities import check_capabilities
 from spec.errors import SpecError
-from spec.service import ServiceSpec
+from spec.service import DeployTo, ServiceSpec
+from spec.targets import KUBERNETES_TARGETS
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -35,7 +36,7 @@ def up(workspace: Workspace, stack: str) -> None:
     engine.up()
     exports = engine.outputs()
     for where in service.deploy_to:
-        if where.cloud == "local":
+        if where not in _elsewhere(service):
             _show_prediction(workspace, exports[where.name], release)
 
 
@@ -129,7 +130,12 @@ def _open_made(workspace: Workspace, stack: str, *, quiet: bool = False) -> Stac
 
 
 def _clouds(service: ServiceSpec) -> list[str]:
-    return sorted({where.cloud for where in service.deploy_to} - {"local"})
+    """What only the CLI deploys to: it has the providers of clouds and of Kubernetes."""
+    return sorted({where.target if where.cloud == "local" else where.cloud for where in _elsewhere(service)})
+
+
+def _elsewhere(service: ServiceSpec) -> list[DeployTo]:
+    return [where for where in service.deploy_to if where.cloud != "local" or where.target in KUBERNETES_TARGETS]
 
 
 def _opened(workspace: Workspace, stack: str, choice: Choice, *, local_only: bool, quiet: bool) -> StackEngine:

@@ -8,72 +8,18 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
 
+from spec.capabilities_kubernetes import OWN_CLUSTER
+from spec.cells import ELSEWHERE, EVERYWHERE, SCRAPED_LATENCY, Cell, Column, Mapped, NotBuilt, Rejected
 from spec.contracts import STICKY_HEADER
 from spec.errors import Problem, SpecError, one_of, path, shown
-from spec.server_metrics import LATENCY_BUCKETS
 from spec.service import ServiceSpec
 from spec.targets import TARGETS, Cloud, Target
 from spec.validation import section_type
-
-
-@dataclass(frozen=True)
-class Mapped:
-    """The target honours the field.
-
-    how: by what.
-    only: the values it honours, where these are not all.
-    otherwise: the reason why other values are rejected.
-    """
-
-    how: str
-    only: tuple[Any, ...] | None = None
-    otherwise: str = ""
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """The target cannot honour the field: setting it is an error.
-
-    reason: a phrase that ends "… because".
-    """
-
-    reason: str
-
-
-Cell = Mapped | Rejected
-
-
-@dataclass(frozen=True)
-class Column:
-    """One target. cells: by field, or by section for all its fields; the longest match counts."""
-
-    cells: Mapping[str, Cell]
-
-    def cell(self, row: str) -> Cell | None:
-        """The cell of a field, else None."""
-        found = [key for key in self.cells if row == key or row.startswith((f"{key}.", f"{key}["))]
-        return self.cells[max(found, key=len)] if found else None
-
-
-@dataclass(frozen=True)
-class NotBuilt:
-    """A target of the design that does not exist in this version."""
-
-
-#: Fields that the spec honours by itself, the same on every target.
-EVERYWHERE: dict[str, Cell] = {
-    "name": Mapped("name, or prefix of the names, of everything made"),
-    "release": Mapped("the release that is stored and served"),
-    "deploy_to[].cloud": Mapped("chooses the cloud"),
-    "deploy_to[].target": Mapped("chooses the target"),
-    "resources.accelerator": Rejected("there is no GPU image of the server"),
-}
 
 _NO_LIMIT = "a plain process takes what the machine has; nothing limits it"
 _ONE_PROCESS = "the target is one process"
@@ -112,7 +58,7 @@ COLUMNS["local", "process"] = Column(
         "slo": Mapped(f"{_MONITOR} evaluates rules made from it"),
         "slo.latency_ms": Mapped(
             f"{_MONITOR} evaluates rules made from it",
-            tuple(bound * 1000 for bound in LATENCY_BUCKETS),
+            SCRAPED_LATENCY,
             "the server counts fast requests at these bounds of its histogram only",
         ),
         "access.visibility": Mapped(
@@ -137,7 +83,7 @@ COLUMNS["local", "process"] = Column(
         "notify.emails": Rejected("no mail server is set up on this machine; a webhook is called"),
         "notify.webhooks": Mapped(f"{_MONITOR} runs an Alertmanager that calls each for every alarm"),
         "budget": Rejected("a process on this machine costs nothing"),
-        "runtime": Mapped("this project's own server", ("onnx",), "these runtimes need a Kubernetes target"),
+        "runtime": Mapped("this project's own server", ("onnx",), ELSEWHERE),
     }
 )
 
@@ -154,6 +100,7 @@ COLUMNS["local", "container"] = Column(
         "deploy_to[].network": Rejected("the container is reached on the loopback address only"),
         "deploy_to[].cluster": Rejected("the target is a container, no cluster"),
         "canary": Rejected("the container is given one release"),
+        "image.runtime_ref": Rejected(ELSEWHERE),
         "image": Mapped("the image that `make image` built from this tree, or one that is pulled by its digest"),
         "resources.cpu": Mapped("the container's CPU limit"),
         "resources.memory_gib": Mapped("the container's memory limit, without swap"),
@@ -172,7 +119,7 @@ COLUMNS["local", "container"] = Column(
         "slo": Mapped(f"{_MONITOR} evaluates rules made from it"),
         "slo.latency_ms": Mapped(
             f"{_MONITOR} evaluates rules made from it",
-            tuple(bound * 1000 for bound in LATENCY_BUCKETS),
+            SCRAPED_LATENCY,
             "the server counts fast requests at these bounds of its histogram only",
         ),
         "access.visibility": Mapped(
@@ -193,10 +140,12 @@ COLUMNS["local", "container"] = Column(
         "notify.emails": Rejected("no mail server is set up on this machine; a webhook is called"),
         "notify.webhooks": Mapped(f"{_MONITOR} runs an Alertmanager that calls each for every alarm"),
         "budget": Rejected("a container on this machine costs nothing"),
-        "runtime": Mapped("this project's own server", ("onnx",), "these runtimes need a Kubernetes target"),
+        "runtime": Mapped("this project's own server", ("onnx",), ELSEWHERE),
     }
 )
 
+
+COLUMNS["local", "kubernetes"] = OWN_CLUSTER
 
 _ENDPOINT_ONLY = "an endpoint of SageMaker's always has a replica"
 _GUARDRAILS = "deployment guardrails of the endpoint"
@@ -221,6 +170,7 @@ COLUMNS["aws", "sagemaker"] = Column(
             "container of the models; copied into the stack's own repository in Amazon ECR unless it is in ECR in the "
             "service's region"
         ),
+        "image.runtime_ref": Rejected(ELSEWHERE),
         "resources.cpu": Mapped("the smallest instance type that holds it"),
         "resources.memory_gib": Mapped("the smallest instance type that holds it"),
         "scaling.scale_to_zero": Mapped("at least one instance runs", (False,), _ENDPOINT_ONLY),
@@ -245,7 +195,7 @@ COLUMNS["aws", "sagemaker"] = Column(
         "encryption.customer_managed_key": Mapped("a KMS key for buckets, registry, volumes, logs and topics"),
         "notify": Mapped("subscriptions of the alarms' topic"),
         "budget": Mapped("a budget of AWS Budgets over the service's tag"),
-        "runtime": Mapped("this project's own server", ("onnx",), "these runtimes need a Kubernetes target"),
+        "runtime": Mapped("this project's own server", ("onnx",), ELSEWHERE),
     }
 )
 

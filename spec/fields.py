@@ -6,10 +6,11 @@ import re
 import zoneinfo
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from spec.errors import FieldError, one_of, shown
-from spec.targets import KUBERNETES_TARGETS, TARGETS, Cloud, Target, default_target
+from spec.errors import FieldError, shown
+from spec.section import Section
+from spec.targets import Cloud
 
 Auth = Literal["cloud_iam", "token", "none"]
 
@@ -19,13 +20,6 @@ TagValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,63}$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
-#: How each cloud writes a region.
-REGIONS: dict[Cloud, tuple[str, str]] = {
-    "aws": (r"[a-z]{2}(-[a-z]+)+-\d", "eu-central-1"),
-    "azure": (r"[a-z]+\d?", "westeurope"),
-    "gcp": (r"[a-z]+-[a-z]+\d+", "europe-west1"),
-}
-
 #: Stands in an error for a value that may hold a secret.
 HIDDEN = "not shown: it may hold a secret"
 
@@ -33,92 +27,6 @@ HIDDEN = "not shown: it may hold a secret"
 LOWEST_OBJECTIVE = 95.0
 
 DEFAULT_SCALING_TARGET = {"concurrency": 4.0, "requests_per_second": 50.0, "cpu": 60.0}
-
-
-class Section(BaseModel):
-    """What all sections share: unknown keys are errors, values never change after the checks."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Network(Section):
-    """An existing network to run in."""
-
-    vpc_id: str = Field(
-        min_length=1, description="Id of the existing network (VPC, virtual network) in the cloud's own form."
-    )
-    subnet_ids: tuple[str, ...] = Field(min_length=1, description="Ids of the subnets in that network, at least one.")
-
-
-class Cluster(Section):
-    """Which optional APIs an existing Kubernetes cluster has; what it lacks is not used."""
-
-    gateway_api: bool = Field(default=False, description="The cluster has the Gateway API; else an Ingress is made.")
-    prometheus_operator: bool = Field(default=False, description="The cluster has the Prometheus operator's resources.")
-    keda: bool = Field(default=False, description="The cluster has KEDA, which scale_to_zero needs.")
-    cert_manager: bool = Field(default=False, description="The cluster has cert-manager, which issues the certificate.")
-
-
-class DeployTo(Section):
-    """One place where the service runs."""
-
-    cloud: Cloud = Field(description="Whose machines: aws, azure, gcp, or local for this one.")
-    target: Target = Field(
-        default_factory=lambda data: default_target(data.get("cloud", "")),
-        description="The product that runs the service. Default: sagemaker, ml, vertex or process, after the cloud.",
-    )
-    region: str | None = Field(default=None, description="Region in the cloud's own form. Required on a cloud.")
-    port: int = Field(
-        default=8080, ge=1024, le=65535, description="TCP port on the loopback address; cloud local only."
-    )
-    instance_type: str | None = Field(
-        default=None,
-        min_length=1,
-        description="Machine type in the cloud's own form. Default: smallest that holds resources.",
-    )
-    network: Network | None = Field(default=None, description="Existing network to run in. Default: one is made.")
-    cluster: Cluster | None = Field(
-        default=None, description="What the Kubernetes cluster offers; Kubernetes targets only."
-    )
-
-    @property
-    def name(self) -> str:
-        """Unique within a service: `local-process`, `aws-lambda-eu-central-1`."""
-        return "-".join(filter(None, (self.cloud, self.target.replace("_", "-"), self.region)))
-
-    @model_validator(mode="after")
-    def _belongs_together(self) -> DeployTo:
-        allowed = TARGETS[self.cloud]
-        if self.target not in allowed:
-            owner = next(cloud for cloud, targets in TARGETS.items() if self.target in targets)
-            raise FieldError(
-                ("target",),
-                self.target,
-                f"{one_of(allowed)} on cloud {self.cloud}",
-                f"Take one of these, or set cloud: {owner}.",
-            )
-        if self.cloud == "local":
-            return self
-        pattern, example = REGIONS[self.cloud]
-        if self.region is None or not re.fullmatch(pattern, self.region):
-            raise FieldError(
-                ("region",), self.region, f"a region of {self.cloud}, such as {example}", f"Write region: {example}."
-            )
-        if "port" in self.model_fields_set:
-            raise FieldError(
-                ("port",),
-                self.port,
-                "nothing on a cloud: clients reach it at HTTPS port 443",
-                "Remove port, or set cloud: local.",
-            )
-        if self.cluster is not None and self.target not in KUBERNETES_TARGETS:
-            raise FieldError(
-                ("cluster",),
-                self.cluster.model_dump(),
-                f"nothing on target {self.target}: only {one_of(sorted(KUBERNETES_TARGETS))} run on a cluster",
-                "Remove cluster, or choose such a target.",
-            )
-        return self
 
 
 class Canary(Section):
@@ -136,6 +44,12 @@ class Image(Section):
         default=None,
         pattern=r"^[^@\s]+@sha256:[0-9a-f]{64}$",
         description="An image already built, by digest (`registry/name@sha256:…`), in place of building one.",
+    )
+    runtime_ref: str | None = Field(
+        default=None,
+        pattern=r"^[^@\s]+@sha256:[0-9a-f]{64}$",
+        description="By digest, the official image of runtime tensorflow_serving or torchserve; ref then only fetches "
+        "and verifies the release.",
     )
 
     @property

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from spec.errors import FieldError, Problem, SpecError, near, one_of, shown
-from spec.fields import Section
 from spec.metrics import Signal, TargetMetrics
+from spec.section import Section
 from spec.validation import validate
 
 CONFIG_FILE = "dashboard_config.json"

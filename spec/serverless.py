@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from spec import contracts
 from spec.errors import FieldError, Problem, SpecError, shown
-from spec.fields import Section
+from spec.section import Section
 from spec.targets import Target
 from spec.validation import validate
 

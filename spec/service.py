@@ -17,7 +17,6 @@ from spec.fields import (
     Budget,
     Canary,
     Capture,
-    DeployTo,
     Encryption,
     Image,
     Logging,
@@ -25,12 +24,13 @@ from spec.fields import (
     Resources,
     Rollout,
     Scaling,
-    Section,
     Slo,
     TagKey,
     TagValue,
 )
+from spec.places import DeployTo
 from spec.release import ReleaseError, parse_reference
+from spec.section import Section
 from spec.validation import section_type, validate
 
 __all__ = ["DeployTo", "ServiceSpec", "json_schema", "load_service", "section_type"]
@@ -114,15 +114,26 @@ class ServiceSpec(Section):
                     "Remove one of the two, or change its target or region.",
                 )
             seen[where.name] = index
-            if where.cloud == "local" and where.port in ports:
+            if where.listens_here and where.port in ports:
                 raise FieldError(
                     ("deploy_to", index, "port"),
                     where.port,
                     f"a port that no other place uses; deploy_to[{ports[where.port]}] uses it",
                     f"Set port: {where.port + 1}.",
                 )
-            if where.cloud == "local":
+            if where.listens_here:
                 ports[where.port] = index
+        return self
+
+    @model_validator(mode="after")
+    def _image_of_another_runtime(self) -> ServiceSpec:
+        if self.image.runtime_ref is not None and self.runtime == "onnx":
+            raise FieldError(
+                ("image", "runtime_ref"),
+                self.image.runtime_ref,
+                "nothing with runtime onnx, which image.ref runs",
+                "Remove it, or set runtime: tensorflow_serving or torchserve.",
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The service on this machine: release store, then server process or container."""
+"""The service on this machine: release store, then server process or container; or on a cluster one has."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ def deploy(spec: ServiceSpec, places: Sequence[DeployTo]) -> dict[str, dict[str,
 
 
 def _one(spec: ServiceSpec, where: DeployTo) -> dict[str, Any]:
+    if where.target == "kubernetes":
+        from stacks import local_kubernetes
+
+        return local_kubernetes.deploy(spec, where)
     root = Path(pulumi.get_root_directory())
     release = local_release(spec.release)
     if where.target == "container":

@@ -12,7 +12,7 @@ import pulumi_aws as aws
 from components.aws.account import Account
 from components.aws.grants import Grant
 from components.aws.identity import Permissions, PermissionsArgs, Role, RoleArgs
-from spec.fields import Network as ExistingNetwork
+from spec.places import Network as ExistingNetwork
 
 #: Addresses of a network that is made, and bits of a subnet: sixteen subnets of 4,096 addresses.
 CIDR = "10.64.0.0/16"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from spec.errors import SpecError
-from spec.fields import DeployTo, Scaling
+from spec.fields import Scaling
+from spec.places import DeployTo
 from spec.service import ServiceSpec, json_schema, load_service
 from spec.targets import TARGETS
 from spec.validation import section_type

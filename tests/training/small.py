@@ -41,6 +41,7 @@ def write_small(
         write_json(folder / releases.SAMPLES_FILE, {"samples": []})
         write_json(folder / releases.STATISTICS_FILE, {"rows": 0, "inputs": {}})
         for name, content in (more or {}).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
         return {
             "inputs": [{"name": "input", "dtype": "float32", "shape": [None, features]}],

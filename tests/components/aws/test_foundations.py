@@ -21,7 +21,7 @@ from components.aws.keys import EncryptionKey, KeyArgs
 from components.aws.network import Network, NetworkArgs, subnets
 from components.aws.registry import Registry, RegistryArgs
 from components.aws.storage import ReleaseArgs, ReleaseUpload, Storage, StorageArgs
-from spec.fields import Network as ExistingNetwork
+from spec.places import Network as ExistingNetwork
 from spec.release import resolve
 from tests.components.recording import ACCOUNT, Recording, record
 

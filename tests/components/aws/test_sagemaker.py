@@ -23,7 +23,7 @@ from components.aws.rollout import effective, guardrails
 from components.aws.sagemaker import CANARY, PRIMARY, SageMakerArgs, SageMakerEndpoint, Variant
 from components.aws.storage import Storage, StorageArgs
 from spec.fields import Capture, Rollout, Scaling, Schedule
-from spec.fields import Network as ExistingNetwork
+from spec.places import Network as ExistingNetwork
 from tests.components.recording import ACCOUNT, Recording, record
 
 REGION = "eu-central-1"
