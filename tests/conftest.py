@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 # tests.containers: one container engine, one registry and one image for all tests that need them.
+#: Markers of tests that may be skipped everywhere: the Pulumi CLI is in no package registry, and Kubernetes' API server
+#: takes ten minutes to build.
+MAY_BE_SKIPPED = ("engine", "api_server")
+
 pytest_plugins = ["tests.proof", "pytester", "tests.containers"]
 
 
@@ -15,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-skips",
         action="store_true",
-        help="a skipped test is a failure, but for those marked `engine` (the Pulumi CLI is in no package registry)",
+        help=f"a skipped test is a failure, but for those marked {' or '.join(MAY_BE_SKIPPED)}",
     )
 
 
@@ -27,7 +31,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.skipped
         and not expected_failure
         and item.config.getoption("--no-skips")
-        and item.get_closest_marker("engine") is None
+        and not any(map(item.get_closest_marker, MAY_BE_SKIPPED))
     ):
         why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         report.outcome = "failed"

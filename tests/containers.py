@@ -149,8 +149,13 @@ def _own_engine(dockerd: str, logs: Path) -> Iterator[Engine]:
 
 
 @contextlib.contextmanager
-def daemon(command: Sequence[str], log: Path, ready: Callable[[], bool]) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that runs until the end of the block; ended with SIGTERM, and SIGKILL where that does not do."""
+def daemon(
+    command: Sequence[str], log: Path, ready: Callable[[], bool], seconds: float = START_SECONDS
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that runs until the end of the block; ended with SIGTERM, and SIGKILL where that does not do.
+
+    seconds: until it must be ready.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -161,7 +166,7 @@ def daemon(command: Sequence[str], log: Path, ready: Callable[[], bool]) -> Iter
             start_new_session=True,
         )
     try:
-        end = time.monotonic() + START_SECONDS
+        end = time.monotonic() + seconds
         while not ready():
             assert process.poll() is None, f"{command[0]} ended: {log.read_text(errors='replace')[-2000:]}"
             assert time.monotonic() < end, f"{command[0]} is not ready: {log.read_text(errors='replace')[-2000:]}"

@@ -79,8 +79,11 @@ def _definitions(minor: str) -> dict[str, Any]:
     for name, fields in _rules().items():
         definition = found[name if name.startswith("io.") else _API + name]
         for field, words in fields.items():
+            if field == "$":
+                required = [*definition.get("required", ()), *words.get("required", ())]
+                _merge(definition, {**words, "required": list(dict.fromkeys(required))})
             # A field that a minor does not have yet (or no more) needs no rule in it.
-            if field in definition["properties"]:
+            elif field in definition["properties"]:
                 _merge(definition["properties"][field], words)
     found["io.k8s.apimachinery.pkg.api.resource.Quantity"] = _QUANTITY
     found["io.k8s.apimachinery.pkg.util.intstr.IntOrString"] = _INT_OR_STRING

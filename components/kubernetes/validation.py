@@ -5,7 +5,7 @@ would be found by the cluster, or by nobody. `check` is what a stack or componen
 about to register.
 
 A value that is not known yet (a `pulumi.Output`, a computed digest) is let pass: its place is checked, its content is
-not. Does not look at what other objects there are (`wiring` does) nor at sums (`arithmetic` does).
+not. Each object is looked at by itself: sums over several are for `arithmetic`.
 """
 
 from __future__ import annotations
@@ -155,8 +155,9 @@ def _allowed(error: ValidationError, schema: Mapping[str, Any]) -> str:
             return (
                 f"{low} to {high}" if None not in (low, high) else f"{low} or more" if high is None else f"up to {high}"
             )
-        case "minLength" | "minItems":
-            return f"{wanted} or more {'characters' if error.validator == 'minLength' else 'items'}"
+        case "minLength" | "minItems" | "minProperties":
+            things = {"minLength": "characters", "minItems": "items", "minProperties": "fields"}
+            return f"{wanted} or more {things[str(error.validator)]}"
         case "maxLength" | "maxItems":
             return f"at most {wanted} {'characters' if error.validator == 'maxLength' else 'items'}"
     return str(error.message)
