@@ -3,6 +3,7 @@
 server   the model server (also without a command); `serve` is the word that SageMaker says
 lambda   AWS Lambda's runtime client with this project's handler
 score    the batch scorer; `score --help` lists its options
+fetch    fetches a release, verifies it, and lays a folder of it where another server looks
 """
 
 from __future__ import annotations
@@ -32,7 +33,11 @@ def main(arguments: list[str]) -> int:
         from batch.__main__ import main as score
 
         return score(rest)
-    return _refuse(f"command {command!r} is none of this image; allowed: server, serve, lambda, score")
+    if command == "fetch":
+        from model_server.fetching import main as fetch
+
+        return fetch(rest)
+    return _refuse(f"command {command!r} is none of this image; allowed: server, serve, lambda, score, fetch")
 
 
 def _lambda(rest: list[str]) -> int:

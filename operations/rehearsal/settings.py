@@ -12,6 +12,7 @@ removed: ["aws:sagemaker/model:Model"]  # are kept by the engine (retain_on_dele
 stateful: ["aws:s3/bucket:Bucket"]      # no change may replace one
 releases: {digits: 2}                   # made for the rehearsal, in place of the program's own folder of models
 apis: {sagemaker: ["pulumi-python:*"]}  # dynamic resources that call a vendor's API, which is then played
+harmless: ["pulumi-python:*Token"]      # dynamic resources that change nothing but the state
 """
 
 from __future__ import annotations
@@ -84,10 +85,12 @@ class Settings(_Model):
     stateful: tuple[str, ...] = ()
     releases: dict[str, PositiveInt] = {}
     apis: dict[Literal["sagemaker"], tuple[str, ...]] = {}
+    harmless: tuple[str, ...] = ()
 
     def plays(self, token: str) -> bool:
-        """Whether a type of the program's own does all it does through APIs that are played."""
-        return any(fnmatch.fnmatchcase(token, glob) for globs in self.apis.values() for glob in globs)
+        """Whether a type of the program's own does nothing outside the state but through APIs that are played."""
+        globs = [*self.harmless, *(glob for some in self.apis.values() for glob in some)]
+        return any(fnmatch.fnmatchcase(token, glob) for glob in globs)
 
 
 def load(folder: Path, stack: str) -> Settings:
