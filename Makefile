@@ -86,6 +86,9 @@ STACK_READY := $(if $(filter dev container,$(STACK)),$(UP_READY),$(CLOUD_READY))
 plan: $(STACK_READY) ## what a stack would make, without account or CLI (STACK=aws,gcp FORMAT=tree|json|markdown BASE=<revision> STATE=<file>)
 	@$(PY) -m operations plan --stack "$(STACK)" --format "$(FORMAT)" --base "$(BASE)" --state "$(STATE)"
 
+manifests: $(CLOUD_READY) ## the service on a cluster as YAML for kubectl, into build/manifests (STACK=kubernetes)
+	@$(PY) -m operations manifests --stack "$(if $(filter dev,$(STACK)),kubernetes,$(STACK))"
+
 rehearse: $(STACK_READY) ## a stack's whole life against a stand-in cloud
 	@$(PY) -m operations rehearse --stack "$(STACK)"
 
@@ -211,4 +214,4 @@ image-lock: | $(PY) ## renew the image's and the functions' locks from constrain
 	  $(LOCK_FOR_IMAGE) serving_image/requirements.txt serving_image/functions/$$part/requirements.txt -o serving_image/functions/$$part/requirements.lock
 	done
 
-.PHONY: help test-environments setup image functions image-lock up down preview refresh outputs plan rehearse monitor pulumi train env-tensorflow env-torch test proof check docs bench bench-peers picture format lock
+.PHONY: help test-environments setup image functions image-lock up down preview refresh outputs plan manifests rehearse monitor pulumi train env-tensorflow env-torch test proof check docs bench bench-peers picture format lock

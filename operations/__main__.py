@@ -98,6 +98,17 @@ def functions() -> None:
 
 
 @app.command()
+def manifests(
+    stack: Annotated[str, typer.Option(help="A stack with target kubernetes of cloud local.")] = "kubernetes",
+    folder: Annotated[Path, typer.Option(help="Where to write the two files.")] = Path("build/manifests"),
+) -> None:
+    """Write the service on a cluster as YAML for `kubectl apply`: resources.yaml and deployment.yaml."""
+    from operations.manifests import write_and_tell
+
+    write_and_tell(WORKSPACE, stack, folder)
+
+
+@app.command()
 def install_cli() -> None:
     """Install the Pulumi CLI into the working tree, with Pulumi's own installer."""
     commands.install_cli(WORKSPACE)

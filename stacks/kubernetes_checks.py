@@ -48,6 +48,9 @@ def problems(spec: ServiceSpec, index: int, stack: str) -> list[Problem]:
 def release_problems(spec: ServiceSpec, release: Release, canary: Release | None) -> list[Problem]:
     """What the releases' own files say."""
     found: list[Problem] = []
+    if spec.canary is not None and canary == release:
+        what = f"{shown(spec.canary.release)}, which is {canary}, and so is {ROOT}.release"
+        found.append(Problem(path(("canary", "release")), what, "another release", "Name one, or remove canary."))
     least = SERVER_MIB + COPIES * size_mib(release, canary)
     if spec.resources.memory_gib * 1024 < least:
         found.append(

@@ -11,7 +11,7 @@ import pulumi_kubernetes as k8s
 from components.kubernetes.service import ModelService, checked
 from components.kubernetes.token import Token
 from spec import release as releases
-from spec.errors import Problem, SpecError, path, shown
+from spec.errors import SpecError
 from spec.places import Cluster
 from spec.release import Release
 from spec.service import DeployTo, ServiceSpec
@@ -64,9 +64,6 @@ def _checked(spec: ServiceSpec, where: DeployTo) -> tuple[Release, Release | Non
         except pulumi.RunError as error:
             missing.append(str(error))
     release, canary = there.get("release"), there.get("canary.release")
-    if spec.canary is not None and canary is not None and canary == release:
-        what = f"{shown(spec.canary.release)}, which is {canary}, and so is service.release"
-        found.append(Problem(path(("canary", "release")), what, "another release", "Name one, or remove canary."))
     if release is not None:
         found += release_problems(spec, release, canary)
     texts = [*([str(SpecError(found))] if found else []), *missing]
