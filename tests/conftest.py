@@ -6,6 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples in every run, however long each takes: it shows what a change broke, and does not search. To search:
+# --hypothesis-profile=search.
+settings.register_profile(
+    "steady", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("search", settings.get_profile("steady"), derandomize=False)
+settings.load_profile("steady")
 
 # tests.containers: one container engine, one registry and one image for all tests that need them.
 #: Markers of tests that may be skipped everywhere: the Pulumi CLI is in no package registry, and Kubernetes' API server

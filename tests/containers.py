@@ -31,11 +31,11 @@ import pytest
 from components.image.built import BuiltImage
 from operations import image as images
 from operations.workspace import Workspace
+from tests.ports import free_port
 from tests.real_parts import LOCAL_BIN, ROOT, find, need
-from tests.stores import free_port
 
-START_SECONDS = 60.0
-STOP_SECONDS = 30.0
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
 #: Debian's daemons are in sbin, which a user's PATH may not have.
 _PATH = f"/usr/sbin:/sbin:{os.environ.get('PATH', '')}"
 #: Private addresses that are neither Docker's default nor a home router's.

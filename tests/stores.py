@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import hmac
 import importlib.util
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.ports import free_port
 from tests.real_parts import need
 
 BUCKET = "releases"
@@ -31,7 +31,7 @@ BUCKET = "releases"
 AZURE_ACCOUNT = "devstoreaccount1"
 AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
-START_TIMEOUT = 60.0
+START_TIMEOUT = 120.0
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,6 @@ STORES: Mapping[str, Callable[[Path], contextlib.AbstractContextManager[RunningS
     "az": blob,
     "gs": gcs,
 }
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager

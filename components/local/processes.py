@@ -74,10 +74,22 @@ def find(run_folder: Path) -> psutil.Process | None:
     """The running process of ``run_folder``, or None."""
     try:
         process = psutil.Process(int(_pid_file(run_folder).read_text()))
-        alive = process.status() != psutil.STATUS_ZOMBIE
-        return process if alive and process.environ().get(MARKER) == str(run_folder) else None
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process if _environment(process).get(MARKER) == str(run_folder) else None
     except (OSError, ValueError, psutil.Error):
         return None
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    """Of a process that is; for the moment in which one becomes another program the kernel shows none at all."""
+    reading = tenacity.Retrying(
+        stop=tenacity.stop_after_delay(2),
+        wait=tenacity.wait_fixed(0.01),
+        retry=tenacity.retry_if_result(lambda found: not found),
+        retry_error_callback=lambda _state: {},
+    )
+    return reading(process.environ)
 
 
 def stop(run_folder: Path, *, keep_log: bool = False) -> None:
@@ -160,13 +172,12 @@ def _wait_until_ready(run_folder: Path, ready_url: str) -> psutil.Process:
 
     # The first milliseconds belong to the shell, which has the marker but may not have written its pid yet.
     started = tenacity.Retrying(
-        stop=tenacity.stop_after_delay(2),
+        stop=tenacity.stop_after_delay(READY_TIMEOUT),
         wait=tenacity.wait_fixed(0.01),
-        retry=tenacity.retry_if_result(lambda process: process is None),
-        retry_error_callback=lambda _state: None,
+        retry=tenacity.retry_if_result(lambda pid: not pid),
+        retry_error_callback=not_ready,
     )
-    if started(find, run_folder) is None:
-        raise ProcessError("the server ended as soon as it was started")
+    started(_written, _pid_file(run_folder))
     waiting = tenacity.Retrying(
         stop=tenacity.stop_after_delay(READY_TIMEOUT),
         wait=tenacity.wait_fixed(0.03),
@@ -189,6 +200,15 @@ def _ready(run_folder: Path, ready_url: str) -> psutil.Process:
             return process
     except (urllib.error.URLError, OSError) as error:
         raise _NotReadyError from error
+
+
+def _written(file: Path) -> str:
+    """The file's whole lines; empty where there are none yet."""
+    try:
+        text = file.read_text()
+    except FileNotFoundError:
+        return ""
+    return text if text.endswith("\n") else ""
 
 
 def _pid_file(run_folder: Path) -> Path:

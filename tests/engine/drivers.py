@@ -26,7 +26,7 @@ SALT = "v1:+v93R7BhlJ4=:v1:kJgl2FlBAT9Vjrxd:ObYLgFcTY6Jel3QyJGN/GOWBN8gfag=="
 STACK = "test"
 PROJECT = "files"
 _TREE = Path(__file__).resolve().parents[2]
-_WAIT_SECONDS = 30.0
+_WAIT_SECONDS = 120.0
 
 
 @dataclass

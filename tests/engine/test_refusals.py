@@ -191,7 +191,7 @@ def test_ctrl_c_finishes_the_call_that_has_begun(embedded: Embedded, workspace: 
     workspace.wait_for("hanging.create.a")
     os.kill(process.pid, signal.SIGINT)
     workspace.unset("hang.create.a")
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "interrupted" in errors
     assert "Traceback" not in errors

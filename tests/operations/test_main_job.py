@@ -18,7 +18,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.operations.checkout import Checkout, free_port
+from tests.operations.checkout import Checkout
+from tests.ports import free_port
 
 ENGINES = ["embedded", pytest.param("cli", marks=pytest.mark.engine)]
 
@@ -73,6 +74,14 @@ def port_of(checkout: Checkout) -> int:
     return checkout.service()["deploy_to"][0]["port"]
 
 
+def runs(process: psutil.Process) -> bool:
+    """A zombie does not: it has ended, and only waits for init to notice."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def server_pids(checkout: Checkout) -> list[int]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
@@ -116,9 +125,9 @@ def test_another_port_moves_the_server(checkout: Checkout):
     before = port_of(checkout)
     checkout.edit(port=free_port())
     up(checkout)
-    assert httpx.get(f"http://127.0.0.1:{port_of(checkout)}/readyz").status_code == 200
+    assert httpx.get(f"http://127.0.0.1:{port_of(checkout)}/readyz", timeout=60).status_code == 200
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://127.0.0.1:{before}/readyz")
+        httpx.get(f"http://127.0.0.1:{before}/readyz", timeout=60)
     assert outputs(checkout)["release"] == "digits@1"
 
 
@@ -129,7 +138,7 @@ def test_another_release_and_back(checkout: Checkout):
         checkout.edit(release=release)
         up(checkout)
         assert outputs(checkout)["release"] == release
-        served = httpx.get(f"http://127.0.0.1:{port_of(checkout)}/v2/models/digits").json()
+        served = httpx.get(f"http://127.0.0.1:{port_of(checkout)}/v2/models/digits", timeout=60).json()
         assert served["versions"] == [release.removeprefix("digits@")]
 
 
@@ -143,8 +152,9 @@ def test_latest_is_resolved_to_its_number(checkout: Checkout):
 def test_a_killed_server_is_seen_by_refresh_and_repaired_by_up(checkout: Checkout):
     up(checkout)
     pid = listener(port_of(checkout))
-    psutil.Process(pid).kill()
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+    server = psutil.Process(pid)
+    server.kill()
+    while runs(server):
         time.sleep(0.01)
     refreshed = checkout.run("refresh")
     assert refreshed.returncode == 0, refreshed.stdout

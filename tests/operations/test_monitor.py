@@ -33,10 +33,13 @@ from operations.monitor import Alert, Monitor, monitoring
 from spec.service import ServiceSpec, load_service
 from spec.slo import BurnRule
 from tests.operations import fragile_model
-from tests.operations.checkout import Checkout, free_port
+from tests.operations.checkout import Checkout
+from tests.ports import free_port
 from tests.real_parts import need
 
 INTERVAL = 1
+#: Seconds that a condition is waited for; generous, as a test is not a measurement.
+PATIENCE = 120.0
 SHORT = (BurnRule("page", 14.4, 60, 10),)
 ALARM = "AvailabilityBurnPage1m"
 
@@ -115,6 +118,7 @@ class Load:
     def __init__(self, url: str, *, per_second: int) -> None:
         self.bad_share = 0.0
         self.answers: dict[int, int] = {}
+        self.last_failure = 0.0
         self._url, self._pause = f"{url}/v2/models/fragile/infer", 1 / per_second
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -129,21 +133,22 @@ class Load:
 
     def _run(self) -> None:
         choose = random.Random(7)
-        with httpx.Client() as client:
+        with httpx.Client(timeout=60) as client:
             while not self._end.wait(self._pause):
                 value = fragile_model.BAD if choose.random() < self.bad_share else fragile_model.GOOD
                 tensor = {"name": "data", "shape": [1, 1], "datatype": "FP32", "data": [value]}
                 status = client.post(self._url, json={"inputs": [tensor]}).status_code
                 self.answers[status] = self.answers.get(status, 0) + 1
+                if status != 200:
+                    self.last_failure = time.monotonic()
 
 
-def wait_for(what: Callable[[], bool], seconds: float) -> float:
-    """Seconds until it is so."""
-    began = time.monotonic()
+def wait_for(what: Callable[[], bool]) -> None:
+    """Until it is so."""
+    end = time.monotonic() + PATIENCE
     while not what():
-        assert time.monotonic() - began < seconds, f"not so after {seconds} s"
+        assert time.monotonic() < end, f"not so after {PATIENCE} s"
         time.sleep(0.25)
-    return time.monotonic() - began
 
 
 def fired(monitor: Monitor, name: str) -> list[Alert]:
@@ -152,7 +157,7 @@ def fired(monitor: Monitor, name: str) -> list[Alert]:
 
 def shown(url: str) -> dict[str, Any]:
     """What the server's page shows."""
-    return httpx.get(f"{url}/alerts", timeout=30).raise_for_status().json()
+    return httpx.get(f"{url}/alerts", timeout=60).raise_for_status().json()
 
 
 @pytest.mark.slow
@@ -178,21 +183,21 @@ def test_an_alert_fires_under_errors_and_clears_after(
         assert shown(url) == {"state": "ok", "alerts": []}
 
         load.bad_share = 0.3
-        wait_for(lambda: bool(fired(monitor, ALARM)), seconds=30)
+        wait_for(lambda: bool(fired(monitor, ALARM)))
         (alert,) = fired(monitor, ALARM)
         assert (alert.severity, alert.service) == ("page", "fragile")
         assert alert.runbook == "docs/runbook.md#availability-burn"
-        wait_for(lambda: receiver.heard("firing", ALARM), seconds=20)
-        wait_for(lambda: ALARM in [entry["name"] for entry in shown(url)["alerts"]], seconds=10)
+        wait_for(lambda: receiver.heard("firing", ALARM))
+        wait_for(lambda: ALARM in [entry["name"] for entry in shown(url)["alerts"]])
 
         load.bad_share = 0.0
-        took = wait_for(lambda: not fired(monitor, ALARM), seconds=60)
+        wait_for(lambda: not fired(monitor, ALARM))
         # The short window must be clean; then one evaluation, and the word to Alertmanager.
-        assert took >= SHORT[0].short_seconds - 2 * INTERVAL
-        wait_for(lambda: receiver.heard("resolved", ALARM), seconds=20)
-        wait_for(lambda: shown(url) == {"state": "ok", "alerts": []}, seconds=10)
+        assert time.monotonic() - load.last_failure >= SHORT[0].short_seconds - 2 * INTERVAL
+        wait_for(lambda: receiver.heard("resolved", ALARM))
+        wait_for(lambda: shown(url) == {"state": "ok", "alerts": []})
     assert set(load.answers) == {200, 500}
-    wait_for(lambda: shown(url) == {"state": "off"}, seconds=10)
+    wait_for(lambda: shown(url) == {"state": "off"})
 
 
 @pytest.mark.slow
@@ -207,13 +212,13 @@ def test_the_command_watches_until_it_is_ended_and_leaves_nothing(checkout: Chec
 
             def scraped() -> bool:
                 try:
-                    targets = httpx.get(f"http://127.0.0.1:{prometheus}/api/v1/targets").json()["data"]["activeTargets"]
+                    answer = httpx.get(f"http://127.0.0.1:{prometheus}/api/v1/targets", timeout=60).json()
                 except httpx.HTTPError:
                     return False
-                return [target["health"] for target in targets] == ["up"]
+                return [target["health"] for target in answer["data"]["activeTargets"]] == ["up"]
 
-            wait_for(scraped, seconds=60)
-            rules = httpx.get(f"http://127.0.0.1:{prometheus}/api/v1/rules").json()["data"]["groups"]
+            wait_for(scraped)
+            rules = httpx.get(f"http://127.0.0.1:{prometheus}/api/v1/rules", timeout=60).json()["data"]["groups"]
             names = {rule["name"] for group in rules for rule in group["rules"] if rule["type"] == "alerting"}
             assert {
                 "AvailabilityBurnPage1h",
@@ -221,7 +226,7 @@ def test_the_command_watches_until_it_is_ended_and_leaves_nothing(checkout: Chec
                 "AvailabilityBurnTicket3d",
                 "Unhealthy",
             } <= names
-            connected = httpx.get(f"http://127.0.0.1:{prometheus}/api/v1/alertmanagers").json()["data"]
+            connected = httpx.get(f"http://127.0.0.1:{prometheus}/api/v1/alertmanagers", timeout=60).json()["data"]
             assert [manager["url"] for manager in connected["activeAlertmanagers"]] == [
                 f"http://127.0.0.1:{alertmanager}/api/v2/alerts"
             ]
@@ -229,7 +234,7 @@ def test_the_command_watches_until_it_is_ended_and_leaves_nothing(checkout: Chec
             assert len(children) == 2
         finally:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
         assert process.stdout is not None
         assert f"http://127.0.0.1:{prometheus}" in process.stdout.read()
     assert not any(child.is_running() for child in children)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,9 +13,11 @@ from pathlib import Path
 
 import httpx
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 #: Seconds a server may take until it is ready; generous, as a test is not a measurement.
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 
 
 def python_path() -> str:
@@ -46,7 +47,7 @@ class ServerProcess:
                 stderr=stream,
                 cwd="/",
             )
-        self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
     def wait_until_ready(self) -> None:
         """Raises AssertionError with the server's log where it is not ready in time."""
@@ -87,7 +88,7 @@ class ServerProcess:
         process = psutil.Process(self.process.pid)
         return sum(part.memory_info().rss for part in [process, *process.children(recursive=True)])
 
-    def stop(self, seconds: float = 30) -> int:
+    def stop(self, seconds: float = 90) -> int:
         """SIGTERM, then the exit code."""
         self.client.close()
         if self.process.poll() is None:
@@ -112,7 +113,7 @@ def running(env: Mapping[str, str], log_folder: Path, *, port: int | None = None
     assert code == 0, f"the server ended with {code}:\n{server.output()}"
 
 
-def run_to_exit(env: Mapping[str, str], log_folder: Path, seconds: float = 30) -> tuple[int, str]:
+def run_to_exit(env: Mapping[str, str], log_folder: Path, seconds: float = 120) -> tuple[int, str]:
     """Exit code and output of a server that is expected to end by itself."""
     server = ServerProcess(env, log=log_folder / f"server-{time.monotonic_ns()}.log")
     try:
@@ -120,10 +121,3 @@ def run_to_exit(env: Mapping[str, str], log_folder: Path, seconds: float = 30) -
         return code, server.output()
     finally:
         server.stop()
-
-
-def free_port() -> int:
-    """A port that nothing listens on right now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from spec import contracts
+from tests.ports import free_port
 from tests.serving_image import conformance
 from tests.serving_image.conformance import Case
 from tests.serving_image.conftest import Digits
-from tests.serving_image.server_process import ServerProcess, free_port, running
+from tests.serving_image.server_process import ServerProcess, running
 
 
 @pytest.mark.parametrize("case", conformance.everywhere(), ids=lambda case: case.name)

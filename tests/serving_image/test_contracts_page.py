@@ -15,9 +15,10 @@ from model_server import settings as settings_module
 from spec import contract_rules as rules
 from spec import contracts
 from spec.contracts_page import markdown
+from tests.ports import free_port
 from tests.real_parts import need
 from tests.serving_image import releases
-from tests.serving_image.server_process import ServerProcess, free_port, running
+from tests.serving_image.server_process import ServerProcess, running
 
 TOKEN = "a-token-for-the-examples"
 

@@ -39,7 +39,7 @@ def post(content: bytes, path: str = PATH, version: str = "1.1", *extra: str) ->
 def talk(server: ServerProcess, sent: bytes, answers: int, pieces: int = 1) -> list[tuple[int, dict[str, str], bytes]]:
     """Send bytes, in pieces, and read so many answers: status, headers, body."""
     found = []
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         size = -(-len(sent) // pieces)
         for start in range(0, len(sent), size):
             connection.sendall(sent[start : start + size])
@@ -126,7 +126,7 @@ def test_bodies_around_the_limit_of_the_short_way(server: ServerProcess, digits:
 
 
 def test_the_connection_ends_where_the_client_wants_it(server: ServerProcess, digits: Digits):
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(post(body(digits), PATH, "1.1", "connection: close"))
         answer = connection.makefile("rb").read()
     assert b"connection: close" in answer
@@ -141,7 +141,7 @@ def test_http_1_0(server: ServerProcess, digits: Digits):
 def test_expect_100_continue(server: ServerProcess, digits: Digits):
     content = body(digits)
     head = post(content, PATH, "1.1", "expect: 100-continue")[: -len(content)]
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(head)
         stream = connection.makefile("rb")
         assert b"100" in stream.readline()
@@ -165,7 +165,7 @@ def test_a_token_is_wanted_on_the_short_way_too(digits: Digits, tmp_path):
 
 def test_a_client_that_goes_away_in_the_middle_harms_nobody(server: ServerProcess, digits: Digits):
     for end in (50, 200, len(post(body(digits))) - 1):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
             connection.sendall(post(body(digits))[:end])
     [answer] = talk(server, post(body(digits)), 1)
     assert answer[0] == 200

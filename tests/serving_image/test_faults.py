@@ -206,7 +206,7 @@ def runs(process: psutil.Process) -> bool:
 
 #: The promise of backpressure, and how often the machine may disturb a measurement that others share it with.
 MAX_RATIO = 3.0
-ROUNDS = 3
+ROUNDS = 8
 
 
 def test_ten_times_too_much(heavy: Path, tmp_path: Path) -> None:
@@ -225,11 +225,13 @@ def test_ten_times_too_much(heavy: Path, tmp_path: Path) -> None:
             one = unloaded.seconds(200, 0.5)
             assert one >= 0.02, "the model of this test is too quick for what it is to show"
             loaded, rate = overloaded(server, request, one)
-            assert rate * one >= 10, f"{rate:.0f} requests/s are not ten times what the model can do"
             ratio, refused = loaded.seconds(200, 0.99) / unloaded.seconds(200, 0.99), loaded.seconds(503, 0.5)
-            if ratio <= MAX_RATIO and refused < 0.05:
+            if rate * one >= 10 and ratio <= MAX_RATIO and refused < 0.05:
                 return
-            rounds.append(f"accepted p99 is {ratio:.2f} times the unloaded one, refused after {refused:.3f} s")
+            rounds.append(
+                f"asked for {rate * one:.1f} times what the model can do (10 are wanted), "
+                f"accepted p99 is {ratio:.2f} times the unloaded one, refused after {refused:.3f} s"
+            )
     raise AssertionError("; ".join(rounds))
 
 

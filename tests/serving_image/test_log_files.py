@@ -28,12 +28,13 @@ def _record(created: float, message: str) -> logging.LogRecord:
 
 def test_a_new_day_is_a_new_file_and_the_link_follows(tmp_path: Path) -> None:
     handler = log_files.DailyFiles(tmp_path)
-    tomorrow = time.time() + DAY
-    handler.emit(_record(time.time(), "today"))
+    today = time.time()
+    tomorrow = today + DAY
+    handler.emit(_record(today, "today"))
     handler.emit(_record(tomorrow, "tomorrow"))
-    handler.emit(_record(time.time(), "late"))  # another thread's line of the day before
+    handler.emit(_record(today, "late"))  # another thread's line of the day before
     names = sorted(file.name for file in tmp_path.glob(log_files.PATTERN))
-    assert names == [time.strftime(log_files.NAME, time.gmtime(at)) for at in (time.time(), tomorrow)]
+    assert names == [time.strftime(log_files.NAME, time.gmtime(at)) for at in (today, tomorrow)]
     assert (tmp_path / "server.log").read_text() == "tomorrow\nlate\n"
     assert (tmp_path / names[0]).stat().st_mode & 0o777 == 0o600
 
@@ -53,6 +54,10 @@ def test_several_processes_write_whole_lines_into_one_folder(digits: Digits, tmp
     (tmp_path / "log.json").write_text('{"requests": "all"}')
     env = {"MODEL_URI": str(digits.path), "LOG_FOLDER": str(folder), "WORKERS": "2"}
     with running({**env, "LOG_CONFIG": str(tmp_path / "log.json")}, tmp_path) as server:
+        log, end = folder / "server.log", time.monotonic() + 90
+        while log.read_text().count("ready: ") < 2:
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.05)
         for number in range(40):  # a connection each, so that both processes get some
             server.client.post(
                 "/invocations", json=digits.rows[:1], headers={"x-request-id": f"r-{number}", "connection": "close"}
@@ -114,7 +119,7 @@ def test_both_files_are_seen_in_metrics_and_log(digits: Digits, tmp_path: Path) 
         text = server.client.get("/metrics").text
         assert set(re.findall(r'model_request_seconds_bucket\{[^}]*le="([^"]+)"', text)) == {"0.2", "7.0", "+Inf"}
         assert "model_input_drift_psi{" not in text
-        end = time.monotonic() + 30
+        end = time.monotonic() + 90
         while '"CloudWatchMetrics"' not in server.output():
             assert time.monotonic() < end
             time.sleep(0.1)

@@ -21,9 +21,10 @@ import pytest
 from playwright import sync_api as playwright
 from sklearn.datasets import load_digits
 
+from tests.ports import free_port
 from tests.real_parts import find, need
 from tests.serving_image.conftest import Digits
-from tests.serving_image.server_process import ServerProcess, free_port, running
+from tests.serving_image.server_process import ServerProcess, running
 
 Point = tuple[float, float]
 
@@ -39,6 +40,8 @@ STROKES: dict[str, list[list[Point]]] = {
     "7": [[(0.2, 0.1), (0.8, 0.1), (0.45, 0.95)], [(0.3, 0.5), (0.75, 0.5)]],
 }
 
+#: Milliseconds that the page may take to show something; generous, as a test is not a measurement.
+PATIENCE = 90_000
 #: Chromium without what would ask hosts on the internet.
 QUIET = [
     "--no-sandbox",
@@ -57,7 +60,8 @@ def browser() -> Iterator[playwright.Browser]:
     if chromium is None:
         pytest.skip("chromium is not installed (Debian: chromium)")
     with playwright.sync_playwright() as runner:
-        made = runner.chromium.launch(executable_path=str(chromium), args=QUIET)
+        playwright.expect.set_options(timeout=PATIENCE)
+        made = runner.chromium.launch(executable_path=str(chromium), args=QUIET, timeout=PATIENCE)
         yield made
         made.close()
 
@@ -89,7 +93,7 @@ def page(browser: playwright.Browser, server: ServerProcess) -> Iterator[playwri
     made.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     made.on("pageerror", lambda error: problems.append(str(error)))
     made.on("request", lambda request: problems.append(request.url) if _elsewhere(request.url, server) else None)
-    made.goto(server.url)
+    made.goto(server.url, timeout=PATIENCE)
     playwright.expect(made.locator("#draw")).to_be_visible()
     yield made
     made.close()
@@ -142,7 +146,7 @@ def test_plots_move_under_load_and_releases_are_named(
 
     def load() -> None:
         rows = itertools.cycle(load_digits().data.tolist())  # pyright: ignore[reportAttributeAccessIssue]
-        with httpx.Client(base_url=server.url, trust_env=False) as client:
+        with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client:
             while not stop.wait(0.005):
                 tensor = {"name": digits.input, "shape": [1, 64], "datatype": "FP32", "data": next(rows)}
                 assert client.post("/v2/models/digits/infer", json={"inputs": [tensor]}).status_code == 200
@@ -150,8 +154,8 @@ def test_plots_move_under_load_and_releases_are_named(
     worker = threading.Thread(target=load)
     worker.start()
     try:
-        playwright.expect(page.locator("#rate")).to_have_text(re.compile(r"[1-9]"), timeout=20_000)
-        playwright.expect(page.locator("#p99")).to_contain_text("ms", timeout=20_000)
+        playwright.expect(page.locator("#rate")).to_have_text(re.compile(r"[1-9]"))
+        playwright.expect(page.locator("#p99")).to_contain_text("ms")
         releases = page.locator("#releases tr")
         playwright.expect(releases).to_have_count(2)
         for plot in (
@@ -163,12 +167,13 @@ def test_plots_move_under_load_and_releases_are_named(
             releases.nth(1).locator("path"),
             page.locator("#features path").first,
         ):
-            playwright.expect(plot).to_have_attribute("d", MOVES, timeout=60_000)
+            playwright.expect(plot).to_have_attribute("d", MOVES)
         draw(page, STROKES["4"])
         playwright.expect(page.locator("#label")).to_have_text("4")
         shares: list[float] = []
+        shown = page.locator("#releases td").all_inner_texts()  # at one moment: they change
         for number in range(2):
-            cells = releases.nth(number).locator("td").all_inner_texts()
+            cells = shown[number * len(shown) // 2 :][: len(shown) // 2]
             assert cells[0] == f"digits@{number + 1}"
             loaded = server.metric("model_release_loaded_timestamp_seconds", release=cells[0])
             assert cells[2] == page.evaluate("time => new Date(time).toLocaleString()", loaded * 1000)
@@ -201,7 +206,7 @@ def alertmanager(folder: Path, address: Path) -> Iterator[httpx.Client]:
         httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
     ):
         try:
-            end = time.monotonic() + 60
+            end = time.monotonic() + 120
             while not _answers(client):
                 assert time.monotonic() < end, (folder / "alertmanager.log").read_text()
                 time.sleep(0.05)
@@ -225,30 +230,30 @@ def test_what_fires_is_shown_and_what_is_not_there_is_not(
     expect(page.locator("#status")).to_contain_text("digits@1")
     expect(page.locator("#alerts")).to_be_hidden()
     with alertmanager(tmp_path, folder / ADDRESS) as client:
-        expect(page.locator("#alerts-status")).to_have_text("nothing fires", timeout=20_000)
+        expect(page.locator("#alerts-status")).to_have_text("nothing fires")
         alert = {
             "labels": {"alertname": "Drift", "severity": "ticket", "service": "digits"},
             "annotations": {"summary": "inputs <b>moved</b>", "runbook_url": "docs/runbook.md#drift"},
         }
         client.post("/api/v2/alerts", json=[alert]).raise_for_status()
-        expect(page.locator("#alerts-status")).to_have_text("1 firing", timeout=20_000)
+        expect(page.locator("#alerts-status")).to_have_text("1 firing")
         shown = page.locator("#alerts-list li")
         expect(shown).to_contain_text("Drift (ticket) inputs <b>moved</b>, since ")
         expect(shown.locator("code")).to_have_text("docs/runbook.md#drift")
         ended = {**alert, "endsAt": "2020-01-01T00:00:00Z"}
         client.post("/api/v2/alerts", json=[ended]).raise_for_status()
-        expect(page.locator("#alerts-status")).to_have_text("nothing fires", timeout=20_000)
+        expect(page.locator("#alerts-status")).to_have_text("nothing fires")
         expect(shown).to_have_count(0)
-    expect(page.locator("#alerts-status")).to_contain_text("does not answer", timeout=20_000)
+    expect(page.locator("#alerts-status")).to_contain_text("does not answer")
     (folder / ADDRESS).write_text("https://alerts.example\n")
-    expect(page.locator("#alerts-status")).to_contain_text("allowed: http://127.0.0.1:<port>", timeout=20_000)
+    expect(page.locator("#alerts-status")).to_contain_text("allowed: http://127.0.0.1:<port>")
     (folder / ADDRESS).unlink()
     expect(page.locator("#alerts")).to_be_hidden(timeout=20_000)
 
 
 def test_the_page_fits_a_phone(browser: playwright.Browser, server: ServerProcess):
     phone = browser.new_page(viewport={"width": 360, "height": 740})
-    phone.goto(server.url)
+    phone.goto(server.url, timeout=PATIENCE)
     playwright.expect(phone.locator("#draw")).to_be_visible()
     assert phone.evaluate("document.documentElement.scrollWidth") <= 360
     phone.close()
@@ -260,7 +265,7 @@ def test_the_page_asks_for_the_token(browser: playwright.Browser, digits: Digits
     file.write_text(secret)
     with running({"MODEL_URI": str(digits.path), "AUTH_TOKEN_FILE": str(file)}, tmp_path) as guarded:
         page = browser.new_page()
-        page.goto(guarded.url)
+        page.goto(guarded.url, timeout=PATIENCE)
         playwright.expect(page.locator("#login")).to_be_visible()
         page.locator("#token").fill(secret)
         page.locator("#login button").click()

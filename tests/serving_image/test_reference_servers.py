@@ -11,10 +11,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +23,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.ports import free_port
 from tests.real_parts import need, need_environment
 from tests.serving_image.conftest import Digits
 from tests.serving_image.server_process import ServerProcess
@@ -123,7 +122,7 @@ def reference(command: Sequence[str | Path], env: dict[str, str], folder: Path, 
 
     A `PORT` in the command stands for the port; who wants a file of settings finds `config.properties` in the folder.
     """
-    port, management, *others = _ports(5)
+    port, management, *others = (free_port() for _ in range(5))  # Multi Model Server takes none from 49152 on
     (folder / "config.properties").write_text(
         f"inference_address=http://127.0.0.1:{port}\n"
         f"management_address=http://127.0.0.1:{management}\n"
@@ -159,18 +158,6 @@ def reference(command: Sequence[str | Path], env: dict[str, str], folder: Path, 
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _ports(count: int) -> list[int]:
-    """Free ports; Multi Model Server takes none of the ephemeral range (49152 and up)."""
-    found: list[int] = []
-    for port in random.sample(range(20_000, 32_000), 200):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise AssertionError("no free ports from 20000 to 32000")
 
 
 @pytest.fixture(scope="module")

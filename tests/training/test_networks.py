@@ -23,8 +23,8 @@ import pytest
 
 from spec import release as releases
 from spec.release import Release
+from tests.ports import free_port
 from tests.real_parts import need, need_environment
-from tests.stores import free_port
 from training import train_and_release
 from training.data.builders import BUILDERS
 from training.data.dataset import HELD_OUT, Array, Dataset

@@ -21,7 +21,8 @@ import pytest
 from components.image.built import FOLDER, BuiltImage
 from components.local import containers
 from tests.containers import Engine
-from tests.operations.checkout import Checkout, free_port
+from tests.operations.checkout import Checkout
+from tests.ports import free_port
 from tests.real_parts import ROOT
 
 #: The first test waits until the image is built.

@@ -15,14 +15,9 @@ import psutil
 import pytest
 
 from components.local import processes
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
@@ -38,7 +33,10 @@ def start(run_folder: Path, port: int) -> psutil.Process:
 
 
 def ended(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_a_started_process_is_ready_and_found_again(run_folder: Path):
@@ -47,7 +45,7 @@ def test_a_started_process_is_ready_and_found_again(run_folder: Path):
     found = processes.find(run_folder)
     assert found is not None
     assert found.pid == process.pid
-    with socket.create_connection((HOST, port), timeout=2):
+    with socket.create_connection((HOST, port), timeout=60):
         pass
     assert os.getsid(process.pid) != os.getsid(0), "the server must survive the terminal that started it"
 
@@ -101,7 +99,7 @@ def test_a_server_that_never_gets_ready_is_stopped(run_folder: Path, monkeypatch
         processes.start(
             [sys.executable, "-c", "import time; time.sleep(60)"], {}, run_folder, f"http://{HOST}:{free_port()}/"
         )
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 40, "it was not waited for as long as it sleeps"
     assert processes.find(run_folder) is None
 
 

@@ -16,10 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.ports import free_port
 from tests.serving_image import conformance
 from tests.serving_image.conftest import Digits
 from tests.serving_image.functions.conftest import environment
-from tests.stores import BUCKET, STORES, free_port
+from tests.stores import BUCKET, STORES
 
 #: The first test waits until the packages are built.
 pytestmark = pytest.mark.timeout(1200)

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from tests.containers import Engine
-from tests.stores import free_port
+from tests.ports import free_port
 
 READY_SECONDS = 90.0
 

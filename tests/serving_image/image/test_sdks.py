@@ -19,9 +19,9 @@ import pytest
 
 from components.image.built import BuiltImage
 from tests.containers import Engine
+from tests.ports import free_port
 from tests.real_parts import need, need_environment
 from tests.serving_image.conftest import Digits
-from tests.stores import free_port
 
 #: The first test waits until the image is built.
 pytestmark = pytest.mark.timeout(1200)
