@@ -16,7 +16,7 @@ from operations.schema.aws import schemas
 from operations.schema.findings import Finding, Record, shown
 from operations.schema.models import Model, table
 from operations.schema.translate import parsed_document
-from operations.schema.values import Branch, Placed, Row, plain, steps
+from operations.schema.values import Branch, Placed, Row, leaves, plain, steps
 
 #: parliament's opinions, as against errors: a key policy must name "*", for instance.
 _OPINIONS = frozenset(
@@ -59,6 +59,8 @@ def documents(record: Record) -> Iterator[Finding]:
             yield _finding(record, path, "type", "must be a JSON document", "AWS", value)
             continue
         yield from _READERS[kind](record, path, parsed)
+        if kind in _POLICIES:
+            yield from _accounts(record, path, parsed)
 
 
 def _finding(record: Record, path: str, rule: str, message: str, source: str, value: Any = "") -> Finding:
@@ -111,6 +113,23 @@ def _parliament_analyser() -> Callable[[str], Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # it leaves its configuration file open
         return importlib.import_module("parliament").analyze_policy_string
+
+
+def _accounts(record: Record, path: str, document: Any) -> Iterator[Finding]:
+    """Conditions on an account hold for twelve digits, which parliament takes any text for."""
+    for where, value in leaves(document):
+        key = steps(where).rpartition(".")[2]
+        if (
+            ".Condition." in f".{where}"
+            and _ACCOUNT.search(key)
+            and not re.fullmatch(r"\d{12}|\*|\$\{.*\}", str(value))
+        ):
+            yield _finding(record, f"{path}.{where}", "pattern", "an account's id has 12 digits", _ACCOUNT_PAGE, value)
+
+
+_POLICIES = ("identity", "resource", "ecr", "trust")
+_ACCOUNT = re.compile(r"^(aws:(Source|Principal|Resource)Account|kms:CallerAccount)$")
+_ACCOUNT_PAGE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html"
 
 
 def _ours(name: str) -> Callable[[Record, str, Any], Iterator[Finding]]:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.standin.objects import own_name
+from engine.standin.rules import PACKAGES, load
 from operations.schema import sdk
 from operations.schema.findings import OPAQUE, Record, Recording
 from operations.schema.nodes import Node
@@ -100,13 +102,15 @@ def mutants(recording: Recording) -> Iterator[Mutant]:
     """Every operator at every place that it applies to."""
     known = _identities(recording)
     for record in recording.records:
+        own = (_own_name(record.token),)
         for place in places(record):
             if place.value is OPAQUE or place.value is None:
                 continue
             for name, operator in OPERATORS.items():
                 for wrong in operator(place):
                     yield _mutant(name, record, place, wrong)
-            if isinstance(place.value, str) and not place.free:
+            # What a thing itself is called names nothing else, and neither does what people read.
+            if isinstance(place.value, str) and not place.free and place.path != own and place.key not in _FOR_PEOPLE:
                 named = _names_another(record, place.value, known)
                 if named:
                     wrong = place.value.replace(named, _gone(named))
@@ -163,11 +167,11 @@ def wrong_type(place: Place) -> Iterator[Any]:
 def out_of_range(place: Place) -> Iterator[Any]:
     """Numbers below and far above what can be meant; names of 300 characters; durations below zero.
 
-    Left out: what is compared with a measured value, which may be any number (thresholds and targets), and texts that
-    name something else.
+    Left out: what is compared with a measured value, which may be any number (thresholds and targets, the ends of a
+    chart's axis), and texts that name something else.
     """
     value = place.value
-    if place.free or isinstance(value, bool):
+    if place.free or isinstance(value, bool) or "yAxis" in place.path:
         return
     if isinstance(value, int | float):
         if place.key.lower() not in _ANY_NUMBER:
@@ -222,7 +226,14 @@ _DOCUMENT_ENUMS = frozenset(
     }
 )
 _ANY_NUMBER = frozenset({"threshold", "thresholdvalue", "targetvalue", "value"})
+#: Texts that people read, and prefixes of names.
+_FOR_PEOPLE = frozenset({"markdown", "label", "title", "description", "namePrefix"})
 _IDENTITIES = ("arn", "id", "name", "selfLink", "email", "member", "keyId", "bucket", "url", "principalId")
+
+
+def _own_name(token: str) -> str:
+    package = token.split(":")[0]
+    return own_name(load(package).type_rule(token)) if package in PACKAGES else ""
 
 
 def _names_of_users(place: Place) -> bool:

@@ -31,7 +31,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def records(request: pytest.FixtureRequest, root: Path, tree: Path) -> list[Record]:
-    return policies(answered({**example(root), **VARIANTS[request.param]}, tree))
+    return policies(answered({**example(root), **VARIANTS[request.param]}, tree).records)
 
 
 def test_every_policy_of_the_stack_is_clean(records: list[Record]) -> None:

@@ -17,7 +17,8 @@ from tests.real_parts import ROOT
 
 pytestmark = [
     pytest.mark.timeout(PATIENCE),
-    pytest.mark.proof("SageMaker", "Amazon S3", level="engine"),
+    pytest.mark.proof("SageMaker", "Amazon S3", "Amazon CloudWatch", level="engine"),
+    pytest.mark.proof("AWS KMS", "AWS IAM", "Amazon ECR", "Amazon VPC", level="engine"),
 ]
 #: AWS has one target so far.
 _UNDEFINED = {"target added", "target removed"}

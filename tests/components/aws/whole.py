@@ -14,14 +14,26 @@ import pulumi
 import yaml
 
 import stacks
-from operations.schema.findings import Record
-from operations.schema.mocked import of_function
+from operations.schema.findings import Recording as Answered
+from operations.schema.mocked import Existing, of_function
 from spec.capabilities import check_capabilities
 from spec.errors import SpecError
 from spec.service import load_service
 from tests.components.recording import Recording, record
 
 STACK = "aws"
+#: What the example and its variants name and do not make: the image's repository, a given network, a caller.
+EXISTING: tuple[Existing, ...] = (
+    (
+        "aws:ecr/repository:Repository",
+        "server",
+        {"name": "server", "arn": "arn:aws:ecr:eu-central-1:123456789012:repository/server"},
+    ),
+    ("aws:ec2/vpc:Vpc", "vpc-0a1b2c3d4e5f60718", {}),
+    ("aws:ec2/subnet:Subnet", "subnet-0a1b2c3d4e5f60718", {}),
+    ("aws:ec2/subnet:Subnet", "subnet-1a1b2c3d4e5f60718", {}),
+    ("aws:iam/role:Role", "caller", {"name": "caller", "arn": "arn:aws:iam::123456789012:role/caller"}),
+)
 
 
 def example(root: Path) -> dict[str, Any]:
@@ -58,11 +70,11 @@ def refused(service: Mapping[str, Any], folder: Path, *, stack: str = STACK) -> 
     return recording.returned
 
 
-def answered(service: Mapping[str, Any], folder: Path) -> list[Record]:
+def answered(service: Mapping[str, Any], folder: Path) -> Answered:
     """The same with values in AWS's own form (ARNs, ids, names), made up by the stand-in cloud; takes seconds."""
     spec = load_service(service, stack=STACK)
     with patch.object(pulumi, "get_root_directory", lambda: str(folder)):
-        return of_function(lambda: stacks.deploy(spec)).records
+        return of_function(lambda: stacks.deploy(spec), existing=EXISTING)
 
 
 def _recorded(program: Callable[[], Any], folder: Path, stack: str) -> Recording:
