@@ -54,6 +54,8 @@ class GuardedProtocol(HttpToolsProtocol):
     _idle_since = 0.0
     #: Whether the server stops: the next answer is the last one.
     _last = False
+    #: The request that is answered; uvicorn's `cycle` is the last one that came, which may wait behind it.
+    _answering: Any = None
     #: Bytes of answers that the client has not taken, and loop time since which they are as many.
     _unsent = 0
     _unsent_since = 0.0
@@ -63,6 +65,17 @@ class GuardedProtocol(HttpToolsProtocol):
         self._since = self.loop.time()
         if len(self.connections) > self.max_connections and not make_room(self.connections, self._since):
             self._end(_TOO_MANY)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        cycle = self._answering
+        if cycle is not None and not cycle.response_complete:  # else it would write to what is closed
+            cycle.disconnected = True
+            cycle.message_event.set()
+        super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         self._read += len(data)

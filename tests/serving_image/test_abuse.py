@@ -149,6 +149,22 @@ def test_clients_that_leave_in_the_middle(server: ServerProcess, digits: Digits)
     assert load.outcome.statuses.keys() == {200}
 
 
+def test_a_client_that_leaves_unread_answers_and_requests_in_line(server: ServerProcess) -> None:
+    """One answer is half written, the next one waits to be: with the client gone there is nothing to do, or to log."""
+    live = b"GET /livez HTTP/1.1\r\nhost: test\r\n\r\n"
+    for _ in range(3):
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", server.port))
+            connection.sendall(live.replace(b"livez", b"openapi.json") * 1000)
+            for _ in range(200):  # more turns of the loop than answers have room on the way
+                assert status_of(server, live) == 200
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        for _ in range(20):
+            assert status_of(server, live) == 200
+    assert "Traceback" not in server.output()
+
+
 @pytest.mark.parametrize("path", ["/invocations", "/invocations?long=way"])
 def test_bodies_over_the_limit(server: ServerProcess, path: str) -> None:
     """With a length, without one, and compressed: refused in the contract's shape, at no cost of memory."""
