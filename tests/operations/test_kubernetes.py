@@ -41,7 +41,8 @@ def test_the_files(checkout: Checkout) -> None:
     deployment = documents(checkout.root / folder / "deployment.yaml")
     assert validation.problems([*resources, *deployment]) == []
     assert [one["kind"] for one in resources] == [
-        "Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy", "NetworkPolicy", "ServiceAccount",
+        "Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy", "NetworkPolicy", "NetworkPolicy",
+        "ServiceAccount",
     ]  # fmt: skip
     assert [one["kind"] for one in deployment] == [
         "Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler", "Certificate", "Ingress",

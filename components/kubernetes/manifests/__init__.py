@@ -21,6 +21,7 @@ def resources(args: ModelServiceArgs) -> list[Manifest]:
         place.limits(args),
         place.deny_all(args),
         place.allow(args),
+        *place.allow_challenges(args),
         place.account(args),
         *place.configuration(args),
         *place.token(args),

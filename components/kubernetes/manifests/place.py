@@ -21,6 +21,9 @@ from components.kubernetes.runtimes import TOKEN_KEY, Server, server
 _POD_SECURITY = "restricted"
 #: The least that a container may ask for.
 _LEAST_CPU, _LEAST_MIB = 0.01, 16
+#: The pod that answers an HTTP-01 challenge: what cert-manager gives it, and where it listens
+#: (https://cert-manager.io/docs/configuration/acme/http01/, cert-manager's flags --acme-http01-solver-resource-…).
+_SOLVER_CPU, _SOLVER_MIB, _SOLVER_PORT = 0.1, 64, 8089
 
 
 def namespace(args: ModelServiceArgs) -> Manifest:
@@ -40,10 +43,14 @@ def namespace(args: ModelServiceArgs) -> Manifest:
 def quota(args: ModelServiceArgs) -> Manifest:
     """What all pods together may ask for: the given quota, or just what the most pods need.
 
-    Load balancers, node ports and volumes cost money or open a way in, and the service uses none.
+    Load balancers, node ports and volumes cost money or open a way in, and the service uses none, but for the node port
+    that cert-manager opens while it shows that the domain is ours.
     """
     size, pods = args.size, args.most_pods
     most = args.quota or Quota(size.cpu * pods, size.memory_mib * pods)
+    if _answers_challenges(args):
+        pods += 1
+        most = args.quota or Quota(most.cpu + _SOLVER_CPU, most.memory_mib + _SOLVER_MIB)
     scratch = mib(size.scratch_mib * pods)
     hard = {
         "requests.cpu": cpu(most.cpu),
@@ -54,7 +61,7 @@ def quota(args: ModelServiceArgs) -> Manifest:
         "limits.ephemeral-storage": scratch,
         "pods": str(pods),
         "services.loadbalancers": "0",
-        "services.nodeports": "0",
+        "services.nodeports": "1" if _answers_challenges(args) else "0",
         "persistentvolumeclaims": "0",
     }
     return manifest(args, "v1", "ResourceQuota", spec={"hard": hard})
@@ -106,6 +113,26 @@ def allow(args: ModelServiceArgs) -> Manifest:
             ],
         },
     )
+
+
+def allow_challenges(args: ModelServiceArgs) -> list[Manifest]:
+    """In: the certificate authority, by the way in, to the pod that cert-manager runs in the namespace meanwhile."""
+    public = args.public
+    if public is None or not _answers_challenges(args):
+        return []
+    sources = [{"ipBlock": {"cidr": cidr}} for cidr in public.from_cidrs]
+    if public.from_namespace is not None:
+        sources.append(_namespace(public.from_namespace))
+    spec = {
+        "podSelector": {},  # nobody else in the namespace listens on that port
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": sources, "ports": [{"protocol": "TCP", "port": _SOLVER_PORT}]}],
+    }
+    return [manifest(args, "networking.k8s.io/v1", "NetworkPolicy", name=f"{args.name}-challenges", spec=spec)]
+
+
+def _answers_challenges(args: ModelServiceArgs) -> bool:
+    return args.public is not None and args.public.certificate.issuer is not None
 
 
 def _ingress(args: ModelServiceArgs, runs: Server) -> list[dict[str, Any]]:

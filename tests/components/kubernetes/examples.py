@@ -11,6 +11,7 @@ import yaml
 
 from components.kubernetes.args import (
     Canary,
+    Capture,
     Certificate,
     Egress,
     ModelServiceArgs,
@@ -60,12 +61,15 @@ def examples() -> dict[str, ModelServiceArgs]:
             monitoring=Monitoring(slo=_SLO),
             token="only-an-example-of-a-token",
             labels={"team": "vision"},
+            pull_secrets=("registry",),
+            node_selector={"node.kubernetes.io/instance-type": "m5.large"},
+            settings={"MAX_BATCH": "256"},
         ),
         "gateway": _digits(
             public=Public("digits.example.com", "gateway", Certificate("digits-tls"), "istio", "istio-system"),
             monitoring=Monitoring(),
         ),
-        "eks": _digits(identity=eks(), replicas=Replicas(2, 4, "cpu", 60)),
+        "eks": _digits(identity=eks(), replicas=Replicas(2, 4, "cpu", 60), capture=Capture("s3://bucket/captures", 5)),
         "aks": _digits(identity=aks("00000000-0000-0000-0000-000000000000")),
         "gke": _digits(identity=gke("server@project.iam.gserviceaccount.com")),
         "tensorflow-serving": _digits(

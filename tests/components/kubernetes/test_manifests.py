@@ -127,3 +127,14 @@ def test_the_number_of_replicas_has_one_master() -> None:
     for args in EXAMPLES.values():
         scaled = any(each["kind"] == "HorizontalPodAutoscaler" for each in manifests(args))
         assert scaled != ("replicas" in one(args, "Deployment")["spec"])
+
+
+def test_a_certificate_authority_gets_to_the_pod_that_answers_it() -> None:
+    """cert-manager runs that pod in the service's namespace, where nobody gets in and quotas count."""
+    issued, given = EXAMPLES["everything"], EXAMPLES["gateway"]
+    allowed = one(issued, "NetworkPolicy", "digits-challenges")["spec"]
+    assert [port["port"] for rule in allowed["ingress"] for port in rule["ports"]] == [8089]
+    assert one(issued, "ResourceQuota")["spec"]["hard"]["pods"] == str(issued.most_pods + 1)
+    assert one(issued, "ResourceQuota")["spec"]["hard"]["services.nodeports"] == "1"
+    assert not any(each["metadata"]["name"] == "digits-challenges" for each in manifests(given))
+    assert one(given, "ResourceQuota")["spec"]["hard"]["services.nodeports"] == "0"

@@ -43,7 +43,7 @@ def objects(recording: Recording) -> list[Recorded]:
 def test_what_the_example_makes(service: dict[str, Any], tree: Path) -> None:
     recording = whole(service, tree)
     assert {one.type for one in objects(recording)} == EXPECTED
-    assert len(objects(recording)) == len(EXPECTED) + 1  # two network policies
+    assert len(objects(recording)) == len(EXPECTED) + 2  # three network policies
     assert len({one.name for one in recording}) == len(recording.resources)
     (component,) = recording.of("cloud-ml-deployment:kubernetes:ModelService")
     (parent,) = {one.parent for one in objects(recording)}

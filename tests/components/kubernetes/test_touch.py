@@ -35,7 +35,7 @@ TENSORFLOW = {
 }
 PRIVATE = {"access": {"visibility": "private", "auth": "none"}}
 #: What goes with the way in: who may call, and the alarm about the certificate.
-WAY_IN = {"Ingress", "Certificate", "NetworkPolicy", "PrometheusRule"}
+WAY_IN = {"Ingress", "Certificate", "NetworkPolicy", "ResourceQuota", "PrometheusRule"}
 
 
 def cluster(**more: Any) -> dict[str, Any]:
@@ -96,7 +96,7 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]] | None] = {
     "deploy_to[].cluster.cert_manager": (
         {},
         cluster(cert_manager=False, issuer=None, tls_secret="mine"),
-        {"Certificate", "Ingress", "PrometheusRule"},
+        {"Certificate", "Ingress", "NetworkPolicy", "ResourceQuota", "PrometheusRule"},
     ),
     "deploy_to[].cluster.issuer": ({}, cluster(issuer="own-authority"), {"Certificate"}),
     "deploy_to[].cluster.tls_secret": (
