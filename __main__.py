@@ -1,18 +1,26 @@
-"""The Pulumi program: stack config -> ServiceSpec -> one deployment per place -> exports."""
+"""The Pulumi program: stack config -> ServiceSpec -> one deployment per place -> exports.
+
+A stack whose config is `bootstrap` makes what an account needs once before any service, instead.
+"""
 
 import pulumi
 
 import stacks
+from spec.bootstrap import BootstrapSpec
 from spec.capabilities import check_capabilities
 from spec.errors import SpecError
-from spec.service import load_service
+from stacks import bootstrap
 
 try:
-    service = load_service(pulumi.Config().require_object("service"), stack=pulumi.get_stack())
-    check_capabilities(service)
+    described = stacks.described()
+    if isinstance(described, BootstrapSpec):
+        exports = bootstrap.deploy(described)
+    else:
+        check_capabilities(described)
+        exports = stacks.deploy(described)
 except SpecError as error:
     # A user's mistake deserves its message, not a traceback.
     raise pulumi.RunError(str(error)) from None
 
-for place, outputs in stacks.deploy(service).items():
-    pulumi.export(place, outputs)
+for name, outputs in exports.items():
+    pulumi.export(name, outputs)

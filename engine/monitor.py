@@ -18,7 +18,7 @@ from engine.children import PARALLEL
 from engine.errors import EngineError, Unsupported
 from engine.goal import Goal
 from engine.plan_provider import PlanProvider
-from engine.providers import CHANNEL_OPTIONS
+from engine.providers import CHANNEL_OPTIONS, ProviderError
 from engine.run import Run
 from engine.steps import Steps
 
@@ -123,6 +123,10 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             if isinstance(provider, PlanProvider):
                 return self._planned_result(provider, request.tok, args)
             answer = provider.invoke(request.tok, args)
+        except ProviderError as error:
+            # As with the CLI it is the program's to deal with, and its end where it does not.
+            context.abort(grpc.StatusCode.UNKNOWN, str(error))
+            raise
         except EngineError as error:
             self._run.fail(str(error))
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))

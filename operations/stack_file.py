@@ -32,7 +32,13 @@ def load_stack_service(workspace: Workspace, stack: str) -> ServiceSpec:
         project = load_project(workspace.root, stack)
 
         values, _ = project.config(lambda text: _crypter(workspace, project).decrypt(text))
-        return load_service(json.loads(values[f"{project.name}:{SERVICE_KEY}"]), stack=stack)
+        described = values.get(f"{project.name}:{SERVICE_KEY}")
+        if described is None:
+            raise OperationError(
+                f"Pulumi.{stack}.yaml holds no {project.name}:{SERVICE_KEY}, so that it describes no service: write it "
+                "(docs/service.md). What an account needs once is made by the Pulumi CLI itself (docs/bootstrap.md)"
+            )
+        return load_service(json.loads(described), stack=stack)
     except (EngineError, SpecError) as error:
         raise OperationError(str(error)) from None
 

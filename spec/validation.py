@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -89,11 +89,14 @@ def _problem(model: type[BaseModel], details: ErrorDetails, root: str) -> Proble
 def _section_at(root_model: type[BaseModel], loc: tuple[str | int, ...]) -> type[BaseModel] | None:
     """The model that a path leads to, else None."""
     model: type[BaseModel] | None = root_model
+    named = False  # the next part is a name that the user gave
     for part in loc:
-        if isinstance(part, int):
+        if isinstance(part, int) or named:
+            named = False
             continue
         info = model.model_fields.get(part) if model else None
         model = section_type(info.annotation) if info else None
+        named = info is not None and get_origin(info.annotation) is dict
     return model
 
 

@@ -39,6 +39,7 @@ from spec.service import DeployTo, ServiceSpec
 from stacks import local_release
 from stacks.aws_checks import problems
 from stacks.aws_image import ServerImage, server_image
+from stacks.roles import roles_config
 
 
 def deploy(spec: ServiceSpec, places: Sequence[DeployTo]) -> dict[str, dict[str, Any]]:
@@ -118,7 +119,8 @@ def _share(
         f"{name}-aws", region=region, default_tags=aws.ProviderDefaultTagsArgs(tags={**spec.tags, **own})
     )
     top = pulumi.ResourceOptions(provider=provider)
-    account = Account.of(provider, region)
+    made = roles_config()
+    account = Account.of(provider, region, boundary=made and made.boundary, path=made and made.path)
     roles = {
         where.target: Role(
             f"{name}-{where.target}",
@@ -204,6 +206,7 @@ def _sagemaker(spec: ServiceSpec, where: DeployTo, shared: _Shared) -> dict[str,
             service.grants,
             spec.access.principals,
             endpoint_id=inside if spec.access.visibility == "private" else None,
+            path=shared.account.path,
         ),
         top,
     )

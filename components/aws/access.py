@@ -31,13 +31,14 @@ def parse_principal(arn: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class CallersArgs:
-    """grants: what a caller needs. principals: ARNs of roles and users that get them. endpoint_id: the interface
-    endpoint that calls have to come through; None: from anywhere.
+    """path: of the policy, from / to /. grants: what a caller needs. principals: ARNs of roles and users that get
+    them. endpoint_id: the interface endpoint that calls have to come through; None: from anywhere.
     """
 
     grants: Sequence[Grant]
     principals: Sequence[str]
     endpoint_id: pulumi.Input[str] | None = None
+    path: str | None = None
 
 
 class Callers(pulumi.ComponentResource):
@@ -57,6 +58,7 @@ class Callers(pulumi.ComponentResource):
         policy = aws.iam.Policy(
             f"{name}-callers",
             description="Allows calling the service",
+            path=args.path,
             policy=identity_policy(grants),
             opts=pulumi.ResourceOptions(parent=self),
         )

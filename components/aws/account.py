@@ -13,16 +13,21 @@ class Account:
     """An account as seen from one region.
 
     id: twelve digits. partition: `aws`, `aws-cn` or `aws-us-gov`, the second part of every ARN. dns: what the
-    partition's host names end in. region: such as eu-central-1.
+    partition's host names end in. region: such as eu-central-1. boundary: ARN of the permissions boundary that every
+    role made in it gets. path: of roles and policies, from / to /; both as the account's bootstrap says.
     """
 
     id: pulumi.Output[str]
     partition: pulumi.Output[str]
     dns: pulumi.Output[str]
     region: str
+    boundary: str | None = None
+    path: str | None = None
 
     @classmethod
-    def of(cls, provider: aws.Provider, region: str) -> Account:
+    def of(
+        cls, provider: aws.Provider, region: str, *, boundary: str | None = None, path: str | None = None
+    ) -> Account:
         """The account that the provider's credentials belong to."""
         opts = pulumi.InvokeOutputOptions(provider=provider)
         partition = aws.get_partition_output(opts=opts)
@@ -31,6 +36,8 @@ class Account:
             partition=partition.partition,
             dns=partition.dns_suffix,
             region=region,
+            boundary=boundary,
+            path=path,
         )
 
     def arn(self, service: str, resource: pulumi.Input[str], *, regional: bool = True) -> pulumi.Output[str]:

@@ -18,15 +18,48 @@ _ACTIONS_PAGE = "https://docs.aws.amazon.com/service-authorization/latest/refere
 
 #: Actions that AWS lets one allow on every resource only -> the page whose table has no resource type for them.
 NO_RESOURCE_LEVEL: Mapping[str, str] = {
-    "ecr:GetAuthorizationToken": f"{_ACTIONS_PAGE}/list_amazonelasticcontainerregistry.html",
-    "cloudwatch:PutMetricData": f"{_ACTIONS_PAGE}/list_amazoncloudwatch.html",
-    "ec2:DescribeDhcpOptions": f"{_ACTIONS_PAGE}/list_amazonec2.html",
-    "ec2:DescribeNetworkInterfaces": f"{_ACTIONS_PAGE}/list_amazonec2.html",
-    "ec2:DescribeSecurityGroups": f"{_ACTIONS_PAGE}/list_amazonec2.html",
-    "ec2:DescribeSubnets": f"{_ACTIONS_PAGE}/list_amazonec2.html",
-    "ec2:DescribeVpcs": f"{_ACTIONS_PAGE}/list_amazonec2.html",
-    "xray:PutTraceSegments": f"{_ACTIONS_PAGE}/list_awsx-ray.html",
-    "xray:PutTelemetryRecords": f"{_ACTIONS_PAGE}/list_awsx-ray.html",
+    f"{service}:{action}": f"{_ACTIONS_PAGE}/list_{page}.html"
+    for service, page, actions in (
+        (
+            "application-autoscaling",
+            "applicationautoscaling",
+            ("DescribeScalableTargets", "DescribeScalingPolicies", "DescribeScheduledActions"),
+        ),
+        ("cloudwatch", "amazoncloudwatch", ("PutMetricData",)),
+        (
+            "ec2",
+            "amazonec2",
+            (
+                "DescribeAvailabilityZones",
+                "DescribeDhcpOptions",
+                "DescribeFlowLogs",
+                "DescribeNetworkAcls",
+                "DescribeNetworkInterfaces",
+                "DescribePrefixLists",
+                "DescribeRouteTables",
+                "DescribeSecurityGroupRules",
+                "DescribeSecurityGroups",
+                "DescribeSubnets",
+                "DescribeVpcEndpoints",
+                "DescribeVpcs",
+            ),
+        ),
+        ("ecr", "amazonelasticcontainerregistry", ("GetAuthorizationToken",)),
+        ("kms", "awskeymanagementservice", ("CreateKey", "ListAliases")),
+        (
+            "logs",
+            "amazoncloudwatchlogs",
+            ("DeleteQueryDefinition", "DescribeLogGroups", "DescribeQueryDefinitions", "PutQueryDefinition"),
+        ),
+        ("sagemaker", "amazonsagemaker", ("ListEndpointConfigs",)),
+        ("sns", "amazonsns", ("GetSubscriptionAttributes", "SetSubscriptionAttributes", "Unsubscribe")),
+        ("xray", "awsx-ray", ("PutTelemetryRecords", "PutTraceSegments")),
+    )
+    for action in actions
+} | {
+    # These two know a resource, and CloudWatch refuses them unless they are allowed on every one.
+    f"cloudwatch:{action}": f"https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_{action}.html"
+    for action in ("DescribeAlarms", "PutCompositeAlarm")
 }
 
 

@@ -18,15 +18,14 @@ class RoleArgs:
 
     account: whose resources may do so. service: such as `sagemaker.amazonaws.com`. source: pattern of the ARN, from
     the region on, of the resources on whose behalf (`sagemaker:eu-central-1:{account}:*`); None where the service
-    sends no aws:SourceArn. description: for people. boundary: ARN of a permissions boundary. grants: what the role may
-    do, where that is known when it is made; else see `Permissions`.
+    sends no aws:SourceArn. description: for people. What the role may do is
+    in `Permissions`; boundary and path are the account's.
     """
 
     account: Account
     service: str
     description: str
     source: str | None = None
-    boundary: pulumi.Input[str] | None = None
 
 
 class Role(pulumi.ComponentResource):
@@ -62,7 +61,8 @@ class Role(pulumi.ComponentResource):
                     "Condition": conditions,
                 }
             ),
-            permissions_boundary=args.boundary,
+            permissions_boundary=args.account.boundary,
+            path=args.account.path,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.arn = self.role.arn

@@ -46,14 +46,16 @@ class KeyArgs:
     """Who may use the key.
 
     account: whose key. purpose: what it encrypts, for people. roles: name for the policy's statement (letters and
-    digits) -> ARN of a role that uses the key by itself. via: services through which every principal of the account may
-    use it whom IAM lets use the stored thing: `s3`, `ecr`. protect: keep the key, and with it all that it encrypts,
-    when the stack goes.
+    digits) -> ARN of a role that uses the key by itself. service: those roles run a service, so that AWS's services
+    use the key for its volumes, images, logs, alarms and budget. via: services through which every principal of the
+    account may use it whom IAM lets use the stored thing: `s3`, `ecr`. protect: keep the key, and with it all that
+    it encrypts, when the stack goes.
     """
 
     account: Account
     purpose: str
     roles: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    service: bool = True
     via: tuple[str, ...] = ("s3", "ecr")
     protect: bool = True
 
@@ -102,9 +104,8 @@ class EncryptionKey(pulumi.ComponentResource):
     def _statements(self, account: Account, args: KeyArgs) -> list[dict[str, Any]]:
         # In a key's own policy the resource "*" is the key (https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html).
         this = {"Effect": "Allow", "Resource": "*"}
-        own = {"aws:SourceAccount": account.id}
         root = {"AWS": account.root}
-        return [
+        statements = [
             {**this, "Sid": "Manage", "Principal": root, "Action": list(_MANAGE)},
             *(
                 {
@@ -125,6 +126,14 @@ class EncryptionKey(pulumi.ComponentResource):
                 {**this, "Sid": f"Role{role}", "Principal": {"AWS": arn}, "Action": list(_USE)}
                 for role, arn in args.roles.items()
             ),
+        ]
+        return [*statements, *self._of_a_service(account, args)] if args.service else statements
+
+    @staticmethod
+    def _of_a_service(account: Account, args: KeyArgs) -> list[dict[str, Any]]:
+        this = {"Effect": "Allow", "Resource": "*"}
+        own = {"aws:SourceAccount": account.id}
+        return [
             # SageMaker and ECR keep the key's use for volumes and layers through grants, which only they may take.
             *(
                 {

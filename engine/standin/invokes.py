@@ -1,7 +1,8 @@
 """Data-source functions: ``aws.get_caller_identity()``, ``azure.storage.list_storage_account_keys()`` …
 
 A row under ``invokes`` is one of: ``returns`` (a template over the arguments, ``in.…``), ``lookup`` (find one object:
-``type``, ``by``: argument → output, and the object's outputs are returned), ``list`` (find all objects: ``type``,
+``type``, ``by``: argument → output, and the object's outputs are returned; ``missing``: what the provider says where
+there is none), ``list`` (find all objects: ``type``,
 ``where``: argument → output, ``returns``: output → template over ``all.<output>``), or ``function`` (a name in
 :data:`FUNCTIONS`, for what no template can say).
 """
@@ -58,6 +59,8 @@ def _lookup(row: Mapping[str, Any], args: Mapping[str, Any], cloud: FakeCloud, t
     for one in cloud.objects().values():
         if one.type == row["type"] and by and all(_matches(one, output, args[arg]) for arg, output in by.items()):
             return {**args, **one.outputs, "id": one.id}
+    if "missing" in row:
+        raise InvokeError(row["missing"].format(**args))
     asked = ", ".join(f"{arg}={args[arg]!r}" for arg in by) or "nothing that identifies one"
     raise InvokeError(f"{token}: there is no {row['type']} with {asked} in the fake cloud")
 

@@ -171,13 +171,22 @@ def _squeezed_types() -> dict[str, str]:
 @functools.cache
 def cfn_node(resource_type: str) -> Node | None:
     """The properties of a CloudFormation resource type that can be written, None where there is no such type."""
-    file = _resource_types().get(resource_type)
-    if file is None:
+    if resource_type not in _resource_types():
         return None
-    stem = file if isinstance(file, str) else str(file)
-    path = schemas() / "resources" / (stem if stem.endswith(".json") else f"{stem}.json")
-    schema = json.loads(path.read_text())
+    schema = _cfn_schema(resource_type)
     return _JsonSchema(schema).node(schema, resource_type.split("::")[-1])
+
+
+@functools.cache
+def handlers(resource_type: str) -> Mapping[str, tuple[str, ...]]:
+    """The actions that CloudFormation's own handlers of a type need, by `create`, `read`, `update`, `delete`."""
+    found = _cfn_schema(resource_type).get("handlers", {})
+    return {name: tuple(handler["permissions"]) for name, handler in found.items()}
+
+
+def _cfn_schema(resource_type: str) -> dict[str, Any]:
+    file = str(_resource_types()[resource_type])
+    return json.loads((schemas() / "resources" / (file if file.endswith(".json") else f"{file}.json")).read_text())
 
 
 class _JsonSchema:

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import pulumi
 from pulumi.runtime import mocks, rpc, settings
+from pulumi.runtime.proto import provider_pb2, resource_pb2
 
 ACCOUNT = "123456789012"
+
+
+def _no_provider(_: Mapping[str, Any]) -> NoReturn:
+    raise LookupError("reading IAM OIDC Provider: couldn't find resource")
+
 
 #: What the data sources answer, by token; each gets its arguments.
 INVOKES: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
@@ -29,6 +35,7 @@ INVOKES: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
         "userName": "AWS",
         "password": f"short-lived-of-{args['region']}",
     },
+    "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": _no_provider,
 }
 
 
@@ -103,6 +110,13 @@ class _Monitor(mocks.MockMonitor):
     def __init__(self, recording: Recording) -> None:
         super().__init__(_Mocks())
         self.recording = recording
+
+    def Invoke(self, request: Any) -> Any:
+        try:
+            return super().Invoke(request)
+        except LookupError as error:  # as a provider says that there is nothing
+            failure = provider_pb2.CheckFailure(property="", reason=str(error))
+            return resource_pb2.ResourceInvokeResponse(failures=[failure])
 
     def RegisterResource(self, request: Any) -> Any:
         self.recording.resources.append(

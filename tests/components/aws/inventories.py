@@ -12,12 +12,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tests.components.aws.bootstrapped import made, two
 from tests.components.aws.whole import example, whole
 from tests.components.recording import Recording
 from tests.training.small import write_small
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = Path(__file__).parent / "golden"
+#: The inventory of an account's bootstrap with two environments.
+BOOTSTRAP = Path(__file__).with_name("golden-bootstrap.json")
 PLACE = {"cloud": "aws", "target": "sagemaker", "region": "eu-central-1"}
 NETWORK = {"vpc_id": "vpc-0a1b2c3d4e5f60718", "subnet_ids": ["subnet-0a1b2c3d4e5f60718", "subnet-1a1b2c3d4e5f60718"]}
 CALLER = "arn:aws:iam::123456789012:role/caller"
@@ -72,6 +75,10 @@ CHOSEN = frozenset(
         "scalableTargetAction",
         "targetTrackingScalingPolicyConfiguration",
         "vpcConfig",
+        # of a bootstrap
+        "clientIdLists",
+        "maxSessionDuration",
+        "path",
     }
 )
 
@@ -94,6 +101,7 @@ def text(recording: Recording) -> str:
 def main() -> None:
     """Write all inventories."""
     FOLDER.mkdir(exist_ok=True)
+    BOOTSTRAP.write_text(text(made(two(ROOT))))
     with tempfile.TemporaryDirectory() as folder:
         write_tree(Path(folder))
         for name, service in descriptions().items():
