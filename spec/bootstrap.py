@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from spec.errors import FieldError
-from spec.fields import REGIONS, Section, TagKey, TagValue
+from spec.fields import Section, TagKey, TagValue
+from spec.places import REGIONS
 from spec.service import Name
 from spec.validation import validate
 

@@ -54,5 +54,11 @@ STORAGE: Sequence[Right] = (
             "TagResource UntagResource UploadLayerPart",
         ),
     ),
+    # An image may be copied from another repository.
+    Right(
+        "PullImages",
+        ("ecr:*:{account}:repository/*",),
+        change=actions("ecr", "BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer"),
+    ),
     Right("RegistryLogin", change=("ecr:GetAuthorizationToken",)),
 )
