@@ -17,6 +17,8 @@ from tests.components.kubernetes.examples import TENSORFLOW_IMAGE, TORCHSERVE_IM
 from tests.components.kubernetes.whole import STACK, whole
 from tests.components.recording import Recorded, Recording
 
+pytestmark = pytest.mark.proof("Local Kubernetes", level="mocks")
+
 CLUSTER = {"cloud": "local", "target": "kubernetes", "cluster": {"models": "gs://bucket/models"}}
 EXPECTED = {
     "kubernetes:apps/v1:Deployment",
