@@ -21,7 +21,7 @@ settings.load_profile("steady")
 #: takes ten minutes to build.
 MAY_BE_SKIPPED = ("engine", "api_server")
 
-pytest_plugins = ["tests.proof", "pytester", "tests.containers"]
+pytest_plugins = ["tests.proof", "pytester", "tests.containers", "tests.trained"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -21,7 +21,7 @@ import yaml
 
 from tests.containers import daemon
 from tests.real_parts import ROOT, need
-from tests.stores import free_port
+from tests.ports import free_port
 
 DEFINITIONS = ROOT / ".local" / "crds"
 _GET = "bash .ci/kubernetes-api-server builds it, five to ten minutes"

@@ -49,13 +49,13 @@ def folder(tmp: Path) -> Iterator[RunningStore]:
 
 
 @contextlib.contextmanager
-def s3(tmp: Path) -> Iterator[RunningStore]:
-    """moto's S3 server with one bucket."""
+def s3(tmp: Path, host: str = "127.0.0.1") -> Iterator[RunningStore]:
+    """moto's S3 server with one bucket. host: the address that it listens on."""
     if importlib.util.find_spec("moto") is None:
         pytest.skip("moto is not installed (make setup)")
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    with _running([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], f"{url}/moto-api/", tmp):
+    url = f"http://{host}:{port}"
+    with _running([sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)], f"{url}/moto-api/", tmp):
         httpx.put(f"{url}/{BUCKET}").raise_for_status()
         environment = {
             "AWS_ACCESS_KEY_ID": "testing",

@@ -65,12 +65,19 @@ class Load:
     """Requests to one port, from a thread, until told to stop. request: makes the bytes of the n-th request."""
 
     def __init__(
-        self, port: int, request: Callable[[int], bytes], *, connections: int, pause: float = 0.0, stop_after: int = 0
+        self,
+        port: int,
+        request: Callable[[int], bytes],
+        *,
+        connections: int,
+        pause: float = 0.0,
+        stop_after: int = 0,
+        host: str = "127.0.0.1",
     ) -> None:
         """pause: seconds between an answer and the next request of its connection. stop_after: requests in all; 0: no
         end.
         """
-        self._port = port
+        self._host, self._port = host, port
         self._request = request
         self._connections = connections
         self._pause = pause
@@ -114,8 +121,10 @@ class Load:
     async def _loop(self) -> None:
         while not self._stopping:
             try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-            except OSError:
+                # Of a host that is gone nobody answers.
+                opening = asyncio.open_connection(self._host, self._port)
+                reader, writer = await asyncio.wait_for(opening, PATIENCE_SECONDS)
+            except (OSError, asyncio.TimeoutError):
                 self.outcome.refused += 1
                 if self._stop_after:
                     return
@@ -167,10 +176,10 @@ def post(path: str, body: bytes, **headers: str) -> bytes:
 
 @contextlib.contextmanager
 def under_load(
-    port: int, request: Callable[[int], bytes], *, connections: int = 8, pause: float = 0.002
+    port: int, request: Callable[[int], bytes], *, connections: int = 8, pause: float = 0.002, host: str = "127.0.0.1"
 ) -> Iterator[Load]:
     """Load while the block runs; it has begun to be answered when the block begins. Read `outcome` after the block."""
-    load = Load(port, request, connections=connections, pause=pause)
+    load = Load(port, request, connections=connections, pause=pause, host=host)
     load.start()
     try:
         load.wait_for_answers(connections)
