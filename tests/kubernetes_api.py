@@ -20,8 +20,8 @@ import pytest
 import yaml
 
 from tests.containers import daemon
-from tests.real_parts import ROOT, need
 from tests.ports import free_port
+from tests.real_parts import ROOT, need
 
 DEFINITIONS = ROOT / ".local" / "crds"
 _GET = "bash .ci/kubernetes-api-server builds it, five to ten minutes"
