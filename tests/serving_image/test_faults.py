@@ -165,14 +165,19 @@ def children(server: ServerProcess) -> list[psutil.Process]:
     return psutil.Process(server.process.pid).children()
 
 
+def connected(process: psutil.Process) -> int:
+    return sum(1 for entry in process.net_connections("tcp") if entry.status == "ESTABLISHED")
+
+
 def test_a_killed_worker_costs_only_what_it_was_doing(digits: Digits, tmp_path: Path) -> None:
     env = {"MODEL_URI": str(digits.path), "WORKERS": "2"}
     connections = 16
     with running(env, tmp_path) as server:
         wait_until(lambda: server.output().count("ready: ") == 2, "both processes")
         with under_load(server.port, digit(digits), connections=connections) as load:
+            wait_until(lambda: sum(map(connected, children(server))) >= connections, "everybody is connected")
             victim = children(server)[0]
-            mine = sum(1 for entry in victim.net_connections("tcp") if entry.status == "ESTABLISHED")
+            mine = connected(victim)
             killed = time.monotonic()
             os.kill(victim.pid, signal.SIGKILL)
             load.wait_for_answers(200)
