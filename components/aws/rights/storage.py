@@ -60,5 +60,6 @@ STORAGE: Sequence[Right] = (
         ("ecr:*:{account}:repository/*",),
         change=actions("ecr", "BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer"),
     ),
-    Right("RegistryLogin", change=("ecr:GetAuthorizationToken",)),
+    # A preview's program asks for the token as well; with it one may do what one may do in any case.
+    Right("RegistryLogin", see=("ecr:GetAuthorizationToken",)),
 )

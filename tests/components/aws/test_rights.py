@@ -127,7 +127,8 @@ def test_the_boundary_holds_what_the_stacks_roles_are_given(name: str, made: lis
         "aws__ResourceTag/service": "digits",
         "cloudwatch__namespace": "/aws/sagemaker/Endpoints",
     }
-    roles = [one for one in answered(descriptions()[name], tree) if one.token == "aws:iam/rolePolicy:RolePolicy"]
+    records = answered(descriptions()[name], tree).records
+    roles = [one for one in records if one.token == "aws:iam/rolePolicy:RolePolicy"]
     assert roles
     for role in roles:
         for statement in statements(role.inputs["policy"]):
