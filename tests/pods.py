@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import docker.errors
 import httpx
 
 from components.kubernetes.quantities import quantity
@@ -175,18 +176,30 @@ class Pod:
         lifecycle = self.spec.get("lifecycle", {})
         if lifecycle:
             assert set(lifecycle) == {"preStop"}, f"not translated: {lifecycle}"
-            time.sleep(lifecycle["preStop"]["sleep"]["seconds"])
-        self.container.kill("SIGTERM")
+            self._pre_stop(lifecycle["preStop"])
+        if self._runs():
+            with contextlib.suppress(docker.errors.APIError):  # it has just ended
+                self.container.kill("SIGTERM")
         left = self.grace - (time.monotonic() - began)
         end = time.monotonic() + left
         while time.monotonic() < end:
-            self.container.reload()
-            if self.container.status != "running":
+            if not self._runs():
                 return self._end(self.container.attrs["State"]["ExitCode"], began, killed=False)
             meanwhile()
             time.sleep(LOOK_SECONDS)
         self.container.kill("SIGKILL")
         return self._end(self.container.wait(timeout=60)["StatusCode"], began, killed=True)
+
+    def _runs(self) -> bool:
+        self.container.reload()
+        return self.container.status == "running"
+
+    def _pre_stop(self, hook: Mapping[str, Any]) -> None:
+        assert hook.keys() in ({"sleep"}, {"exec"}), f"not translated: {hook}"
+        if "sleep" in hook:
+            time.sleep(hook["sleep"]["seconds"])
+        else:
+            self.container.exec_run(hook["exec"]["command"])
 
     def remove(self) -> None:
         if self.container is not None:

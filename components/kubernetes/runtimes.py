@@ -32,7 +32,7 @@ class Server:
     port: of predictions, probes and, where no other is given, metrics. live, ready: paths of the probes. command, args:
     None where the image's own will do. files: in CONFIG_FOLDER. fetch: the folder of the release that an init container
     copies to MODELS_FOLDER/<below>; None: the server fetches the release itself. pre_stop_seconds: for servers that end
-    at once on SIGTERM.
+    at once on SIGTERM. stop: after those seconds, for servers that do not end on SIGTERM at all.
     """
 
     image: Any
@@ -48,6 +48,7 @@ class Server:
     fetch: str | None = None
     below: str = ""
     pre_stop_seconds: int | None = None
+    stop: tuple[str, ...] | None = None
 
 
 def server(args: ModelServiceArgs) -> Server:
@@ -156,6 +157,8 @@ def _torchserve(args: ModelServiceArgs) -> Server:
         files={"config.properties": "".join(f"{key}={value}\n" for key, value in config.items())},
         fetch=RELEASE_FOLDERS["torchserve"],
         pre_stop_seconds=DRAIN_SECONDS,
+        # Its launcher is the container's first process, which the kernel spares from signals that it does not handle.
+        stop=("torchserve", "--stop"),
     )
 
 

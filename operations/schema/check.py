@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Sequence
 
-from operations.schema import aws, aws_documents, azure, google, own, references, sdk
+from operations.schema import aws, aws_documents, azure, google, kubernetes, own, references, sdk
 from operations.schema.findings import Finding, Record, Recording, Report, unique
 from operations.schema.models import Model
 from operations.schema.translate import Names
@@ -22,6 +22,7 @@ READERS: dict[str, Callable[[str], list[Model]]] = {
 DOCUMENTS: dict[str, Callable[[Record], Iterable[Finding]]] = {
     "aws": aws_documents.documents,
     "gcp": google.documents,
+    "kubernetes": kubernetes.documents,
 }
 
 
@@ -40,6 +41,7 @@ def check(recording: Recording) -> Report:
     for record in recording.records:
         found += resource(record, report)
         found += references.dangling(record, index)
+    found += kubernetes.sums(recording.records)
     report.findings = unique(found)
     return report
 
@@ -61,8 +63,9 @@ def resource(record: Record, report: Report | None = None) -> list[Finding]:
     if record.package in DOCUMENTS:
         found += DOCUMENTS[record.package](record)
     if report is not None:
-        report.sources[record.token] = tuple(model.source for model in kinds)
-        if not kinds:
+        api = kubernetes.source(record.token) if record.package == "kubernetes" else ""
+        report.sources[record.token] = (*(model.source for model in kinds), *([api] if api else []))
+        if not kinds and not api:
             report.without_model.add(record.token)
         left = set.intersection(*unmapped) if unmapped else set()
         if left:

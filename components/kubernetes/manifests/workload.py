@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from typing import Any
 
 from components.kubernetes.args import SERVICE_PORT, START_SECONDS, SURGE, ModelServiceArgs
@@ -119,8 +120,14 @@ def _container(args: ModelServiceArgs, runs: Server) -> dict[str, Any]:
         "volumeMounts": _mounts(args, runs),
     }
     if runs.pre_stop_seconds is not None:
-        container["lifecycle"] = {"preStop": {"sleep": {"seconds": runs.pre_stop_seconds}}}
+        container["lifecycle"] = {"preStop": _pre_stop(runs.pre_stop_seconds, runs.stop)}
     return container
+
+
+def _pre_stop(seconds: int, stop: tuple[str, ...] | None) -> dict[str, Any]:
+    if stop is None:
+        return {"sleep": {"seconds": seconds}}
+    return {"exec": {"command": ["/bin/sh", "-c", f"sleep {seconds}; exec {shlex.join(stop)}"]}}
 
 
 def _fetching(args: ModelServiceArgs, runs: Server) -> dict[str, Any]:
