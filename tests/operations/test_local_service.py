@@ -25,17 +25,6 @@ ENGINES = ["embedded", pytest.param("cli", marks=pytest.mark.engine)]
 LONG_AGO = time.time() - 3 * 86_400
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two releases of digits."""
-    from training import train_and_release
-
-    folder = tmp_path_factory.mktemp("trained") / "models"
-    train_and_release("forest", folder)
-    train_and_release("forest", folder)
-    return folder
-
-
 @pytest.fixture(params=ENGINES, scope="module")
 def tree(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[Checkout]:
     if request.param == "cli" and shutil.which("pulumi") is None:

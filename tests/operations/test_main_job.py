@@ -24,17 +24,6 @@ from tests.ports import free_port
 ENGINES = ["embedded", pytest.param("cli", marks=pytest.mark.engine)]
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two releases of digits, trained once."""
-    from training import train_and_release
-
-    folder = tmp_path_factory.mktemp("trained") / "models"
-    train_and_release("forest", folder)
-    train_and_release("forest", folder)
-    return folder
-
-
 @pytest.fixture(params=ENGINES)
 def checkout(request: pytest.FixtureRequest, tmp_path: Path, models: Path) -> Iterator[Checkout]:
     if request.param == "cli" and shutil.which("pulumi") is None:
@@ -43,8 +32,9 @@ def checkout(request: pytest.FixtureRequest, tmp_path: Path, models: Path) -> It
     shutil.copytree(models, made.root / "models", symlinks=True)
     made.edit(release="digits@1")
     yield made
-    made.edit(release="digits@1")
-    assert made.run("down").returncode == 0
+    if made.made():
+        made.edit(release="digits@1")
+        assert made.run("down").returncode == 0
 
 
 def up(checkout: Checkout) -> str:
