@@ -36,21 +36,33 @@ from spec.errors import ROOT, Problem, SpecError, path, shown
 from spec.panels import CONFIG_FILE, DashboardConfig, load_dashboard_config
 from spec.release import Release
 from spec.service import DeployTo, ServiceSpec
-from stacks import local_release
+from spec.training_run import TrainingRun
+from stacks import aws_training, local_release
 from stacks.aws_checks import problems
 from stacks.aws_image import ServerImage, server_image
+from stacks.aws_training import TRAINING
 from stacks.roles import roles_config
 
 
 def deploy(spec: ServiceSpec, places: Sequence[DeployTo]) -> dict[str, dict[str, Any]]:
     """The service at every place on AWS; returns what the stack exports, by place."""
     release, canary = _checked(spec, places)
+    training = aws_training.config(places)
     exports: dict[str, dict[str, Any]] = {}
     for region, group in groupby(sorted(places, key=_region), key=_region):
         here = list(group)
-        shared = _share(spec, region, here, release, canary)
+        run = training if training is not None and training.region == region else None
+        shared = _share(spec, region, here, release, canary, run)
         for where in here:
             exports[where.name] = _TARGETS[where.target](spec, where, shared)
+        if run is not None:
+            exports["training"] = aws_training.train(
+                shared.name,
+                run,
+                aws_training.Place(
+                    shared.account, shared.provider, shared.roles[TRAINING], shared.storage, shared.network, shared.key
+                ),
+            )
     return exports
 
 
@@ -110,7 +122,12 @@ class _Shared:
 
 
 def _share(
-    spec: ServiceSpec, region: str, places: Sequence[DeployTo], release: Release, canary: Release | None
+    spec: ServiceSpec,
+    region: str,
+    places: Sequence[DeployTo],
+    release: Release,
+    canary: Release | None,
+    run: TrainingRun | None,
 ) -> _Shared:
     name = f"{spec.name}-{region_code(region)}"  # SageMaker's names have 63 characters at most
     stack = pulumi.get_stack()
@@ -134,6 +151,8 @@ def _share(
         )
         for where in places
     }
+    if run is not None:
+        roles[TRAINING] = aws_training.role(f"{name}-{TRAINING}", account, spec.name, top)
     key = None
     if spec.encryption.customer_managed_key:
         users = {target.capitalize(): role.arn for target, role in roles.items()}

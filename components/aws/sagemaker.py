@@ -312,30 +312,35 @@ def server_grants(
     if captures is not None:
         found += captures.write("Captures", f"{endpoint}/")
     if network is not None:
-        found += [
-            Grant(
-                "NetworkInterfaces",
-                (
-                    "ec2:CreateNetworkInterface",
-                    "ec2:CreateNetworkInterfacePermission",
-                    "ec2:DeleteNetworkInterface",
-                    "ec2:DeleteNetworkInterfacePermission",
-                ),
-                (
-                    account.arn("ec2", "network-interface/*"),
-                    account.arn("ec2", pulumi.Output.concat("security-group/", network.security_group_id)),
-                    account.arn("ec2", "subnet/*"),
-                ),
-            ),
-            Grant(
-                "LookAtNetwork",
-                (
-                    "ec2:DescribeDhcpOptions",
-                    "ec2:DescribeNetworkInterfaces",
-                    "ec2:DescribeSecurityGroups",
-                    "ec2:DescribeSubnets",
-                    "ec2:DescribeVpcs",
-                ),
-            ),
-        ]
+        found += network_grants(account, network)
     return tuple(found)
+
+
+def network_grants(account: Account, network: Network) -> tuple[Grant, ...]:
+    """What a role needs for what runs in a network: its interfaces there."""
+    return (
+        Grant(
+            "NetworkInterfaces",
+            (
+                "ec2:CreateNetworkInterface",
+                "ec2:CreateNetworkInterfacePermission",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DeleteNetworkInterfacePermission",
+            ),
+            (
+                account.arn("ec2", "network-interface/*"),
+                account.arn("ec2", pulumi.Output.concat("security-group/", network.security_group_id)),
+                account.arn("ec2", "subnet/*"),
+            ),
+        ),
+        Grant(
+            "LookAtNetwork",
+            (
+                "ec2:DescribeDhcpOptions",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+            ),
+        ),
+    )

@@ -25,7 +25,7 @@ WITHIN_BOUNDARY: Sequence[Right] = (
             "logs:*:{account}:log-group:/aws/sagemaker/TrainingJobs",
             "logs:*:{account}:log-group:/aws/sagemaker/TrainingJobs:*",
         ),
-        change=actions("logs", "CreateLogStream DescribeLogStreams PutLogEvents"),
+        change=actions("logs", "CreateLogGroup CreateLogStream DescribeLogStreams PutLogEvents"),
     ),
     Right("Metrics", change=("cloudwatch:PutMetricData",)),
     Right(
