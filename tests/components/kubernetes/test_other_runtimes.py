@@ -85,7 +85,7 @@ def predictions(pod: Pod, release: Release, body: Any) -> list[list[float]]:
     return httpx.post(url, json=body, timeout=120, trust_env=False).raise_for_status().json()["predictions"]
 
 
-@pytest.mark.proof("TensorFlow Serving", level="runtime")
+@pytest.mark.proof("TensorFlow Serving", level="schema")
 def test_tensorflow_loads_what_lies_where_the_manifest_lets_the_server_look(
     engine: Engine, server_image: BuiltImage, store: RunningStore, cnn: Release, tmp_path: Path
 ) -> None:
