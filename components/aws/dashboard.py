@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from components.aws import log_metrics
 from components.aws.alarm_math import Query, bad_share, number
 from spec.alarms import Alarm
 from spec.fields import Slo
@@ -29,10 +30,13 @@ def body(
     slo: Slo | None,
     alarms: Sequence[Alarm],
     config: DashboardConfig | None = None,
+    *,
+    log: bool = False,
 ) -> dict[str, Any]:
     """The dashboard's body.
 
     slots: metrics of each slot; all are of one target. alarms: those the target has, for the links to the runbook.
+    log: whether the service's log lines are counted, which is the last widget then.
     Panels that the user added have queries for Prometheus only, and are left out, as is what the target cannot draw.
     """
     chosen, _ = (config or DashboardConfig()).chosen(slots[0])
@@ -40,10 +44,15 @@ def body(
     for panel in chosen:
         if isinstance(panel, AddedPanel) or (panel.key == "error_budget" and slo is None):
             continue
-        index = len(widgets)
-        place = {"x": index * WIDTH % COLUMNS, "y": index * WIDTH // COLUMNS * HEIGHT, "width": WIDTH, "height": HEIGHT}
-        widgets.append({**place, **_widget(panel, service, region, slots, slo, alarms)})
+        widgets.append(_widget(panel, service, region, slots, slo, alarms))
+    if log:
+        widgets.append(log_metrics.widget(service, region))
+    widgets = [{**_place(index), **widget} for index, widget in enumerate(widgets)]
     return {"widgets": widgets, "periodOverride": "inherit"}
+
+
+def _place(index: int) -> dict[str, int]:
+    return {"x": index * WIDTH % COLUMNS, "y": index * WIDTH // COLUMNS * HEIGHT, "width": WIDTH, "height": HEIGHT}
 
 
 def _widget(

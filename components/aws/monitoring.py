@@ -13,6 +13,7 @@ from components.aws import dashboard
 from components.aws.account import Account
 from components.aws.alarm_math import MetricAlarm, Query, burn_alarm, standing_alarm, windows
 from components.aws.grants import document, service_principal
+from components.aws.log_metrics import LogMetrics
 from spec.alarms import STANDING, Alarm, burn_alarms, possible
 from spec.fields import Budget, Notify, Slo
 from spec.metrics import MetricsError, TargetMetrics
@@ -192,7 +193,7 @@ def _query(query: Query) -> aws.cloudwatch.MetricAlarmMetricQueryArgs:
 @dataclass(frozen=True)
 class DashboardArgs:
     """service: begins the dashboard's name. slots, slo: as for the alarms. alarms: those that exist. config: the
-    user's choice of panels. log_groups: what the saved queries look at.
+    user's choice of panels. log_groups: what the saved queries look at, and whose lines are counted; they exist.
     """
 
     account: Account
@@ -205,19 +206,22 @@ class DashboardArgs:
 
 
 class Dashboard(pulumi.ComponentResource):
-    """The dashboard and the saved queries of a service. url: in the console."""
+    """The dashboard, the saved queries and the log metrics of a service. url: in the console."""
 
     url: pulumi.Output[str]
 
     def __init__(self, name: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cloud-ml-deployment:aws:Dashboard", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
+        if args.log_groups:
+            LogMetrics(name, args.service, args.log_groups, child)
+        body = dashboard.body(
+            args.service, args.account.region, args.slots, args.slo, args.alarms, args.config, log=bool(args.log_groups)
+        )
         made = aws.cloudwatch.Dashboard(
             f"{name}-dashboard",
             dashboard_name=f"{args.service}-{args.account.region}",  # names hold in all regions of an account
-            dashboard_body=json.dumps(
-                dashboard.body(args.service, args.account.region, args.slots, args.slo, args.alarms, args.config)
-            ),
+            dashboard_body=json.dumps(body),
             opts=child,
         )
         for title, text in QUERIES.items():

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from components.aws import dashboard, sagemaker
+from components.aws import dashboard, log_metrics, sagemaker
 from components.aws.account import Account
 from components.aws.alarm_math import number
 from components.aws.monitoring import (
@@ -49,9 +49,14 @@ def monitoring(slots: int, slo: Slo = SLO) -> Alarms:
     account = Account.of(aws.Provider("aws", region=REGION), REGION)
     notify = Notify(emails=("a@example.org",), webhooks=("https://chat.example/t0ken",))
     key = aws.kms.Key("digits")
+    logs = aws.cloudwatch.LogGroup("digits-logs", name=LOGS)
     topic = AlarmTopic("digits", TopicArgs(account, key.arn, notify))
     alarms = Alarms("digits", AlarmsArgs("digits-prod", SLOTS[:slots], slo, topic.arn))
-    Dashboard("digits", DashboardArgs(account, "digits-prod", SLOTS[:slots], slo, alarms.made, (LOGS,)))
+    Dashboard(
+        "digits",
+        DashboardArgs(account, "digits-prod", SLOTS[:slots], slo, alarms.made, (LOGS,)),
+        pulumi.ResourceOptions(depends_on=[logs]),
+    )
     CostBudget("digits", BudgetArgs("digits-prod", Budget(monthly_usd=200), topic.arn))
     return alarms
 
@@ -181,7 +186,11 @@ def test_every_metric_is_in_the_targets_table(two: Recording) -> None:
         assert named(alarm.inputs["metricQueries"]) <= table
     drawn = {(entry[0], entry[1]) for widget in widgets(two) for entry in widget.get("metrics", []) if len(entry) > 1}
     assert drawn
-    assert drawn <= table
+    own = {(log_metrics.namespace("digits-prod"), one.metric) for one in log_metrics.LOG_METRICS}
+    assert drawn - own <= table
+    made = two.of("aws:cloudwatch/logMetricFilter:LogMetricFilter")
+    transformations = [one.inputs["metricTransformation"] for one in made]
+    assert {(one["namespace"], one["name"]) for one in transformations} == own
 
 
 # Dashboard
