@@ -23,6 +23,8 @@ __all__ = ["dangling", "index"]
 SOURCE = "the program's own resources"
 #: Ids that EC2 gives, which are nowhere but in references.
 _EC2_ID = re.compile(r"[a-z]+-[0-9a-f]{17}")
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+_IAM_PATH = re.compile(r"arn:[a-z-]+:iam::\d*:(role|policy)/([\w+=,.@/-]+/\*|aws-service-role/.+)")
 #: Type and input -> the names in its text. An alarm's name stands in quotes or not
 #: (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html).
 _NAMES_IN_TEXT = {
@@ -122,13 +124,14 @@ _ALARM = "alarm "
 def _lost(text: str, there: There) -> bool:
     """Whether a text in a document names what is not there, though the program makes things of that kind.
 
-    What stands before a wildcard has to be there as far as it is a whole name.
+    What stands before a wildcard has to be there as far as it is a whole name. In IAM it is none but a path, which need
+    not hold anything yet, and below `aws-service-role/` AWS makes what a service needs.
     """
     if text.startswith(_ALARM):
         return text.removeprefix(_ALARM) not in there.names
     if _EC2_ID.fullmatch(text):
         return text not in there.names
-    if not text.startswith("arn:"):
+    if not text.startswith("arn:") or _IAM_PATH.fullmatch(text):
         return False
     whole, wildcard, _ = text.partition("*")
     if wildcard and not whole.endswith(("/", ":")):

@@ -21,7 +21,8 @@ def findings(make: Callable[[], Any]) -> list[str]:
 
 
 def policy(resource: Any, **condition: Any) -> pulumi.Output[str]:
-    statement = {"Sid": "A", "Effect": "Allow", "Action": "s3:GetObject", "Resource": resource, "Condition": condition}
+    action = "iam:GetRole" if isinstance(resource, str) and ":role/" in resource else "s3:GetObject"
+    statement = {"Sid": "A", "Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition}
     return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
@@ -53,10 +54,17 @@ def test_a_bucket_that_nobody_makes_is_found() -> None:
     [
         "arn:aws:s3:::start-of-a-name*",  # whatever begins so
         "arn:aws:s3:::*/*",
+        "arn:aws:iam::123456789012:role/services/models/*",  # a path, below which there may be something later
+        "arn:aws:iam::123456789012:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX",  # AWS makes it
     ],
 )
 def test_part_of_a_name_is_left_alone(resource: str) -> None:
     assert with_policy(lambda _: resource) == []
+
+
+def test_a_role_that_nobody_makes_is_found() -> None:
+    (found,) = with_policy(lambda _: "arn:aws:iam::123456789012:role/services/models/other")
+    assert "role/services/models/other" in found
 
 
 def test_what_the_program_makes_nothing_like_may_be_elsewhere() -> None:
