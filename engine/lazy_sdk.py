@@ -1,4 +1,4 @@
-"""Loads of a cloud's SDK only what a program uses; run in the program's process, for plans.
+"""Loads of a cloud's SDK only what a program uses; run in the program's process, for plans and rehearsals.
 
 A module of a generated SDK (`pulumi_aws.s3`) imports a file per resource, and the classes of hundreds that nobody asked
 for are most of the time of a small plan. Here such a module gets a `__getattr__` that imports the one file that defines

@@ -173,7 +173,7 @@ class Session:
             "folder": str(program if program.is_dir() else program.parent),
             # The CLI runs it under this relative name, and names of source files are part of pickled providers.
             "program": "." if program.is_dir() else program.name,
-            "lazy_sdk": str(Path(__file__).with_name("lazy_sdk.py")) if self._plan else "",
+            "lazy_sdk": str(Path(__file__).with_name("lazy_sdk.py")) if self._plan or self._attached else "",
         }
 
     def _finish(self, run: Run, code: int) -> None:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
+
+from components.kubernetes.json_schema import Draft202012Validator
 
 DATA = Path(__file__).resolve().parent / "data"
 #: The three newest minor versions: what the Kubernetes project still mends

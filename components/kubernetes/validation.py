@@ -14,8 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jsonschema import ValidationError
-
+from components.kubernetes.json_schema import ValidationError
 from components.kubernetes.published import MINORS, kinds, validator
 from spec.errors import Problem, SpecError, near, one_of, shown
 
