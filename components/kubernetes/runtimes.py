@@ -10,7 +10,7 @@ from components.kubernetes.args import DRAIN_SECONDS, GRACE_SECONDS, MARGIN_SECO
 from spec import contracts
 
 #: Where configuration files, the release of another runtime, and the token are mounted.
-CONFIG_FOLDER, MODELS_FOLDER, TOKEN_FOLDER, SCRATCH_FOLDER = "/config", "/models", "/token", "/tmp"  # noqa: S108
+CONFIG_FOLDER, MODELS_FOLDER, TOKEN_FOLDER, SCRATCH_FOLDER = "/config", "/models", "/token", "/tmp"  # noqa: S108 # in the container
 TOKEN_KEY = "token"  # noqa: S105 # the name of a key
 #: Ports of TensorFlow Serving: https://www.tensorflow.org/tfx/serving/docker
 TENSORFLOW_REST_PORT = 8501
