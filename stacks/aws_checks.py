@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from pulumi_aws import Region
 
 from components.aws.access import PrincipalError, parse_principal
-from components.aws.instances import SAGEMAKER, TooLargeError, smallest
 from components.aws.schedule import aws_cron
 from spec import errors
 from spec.errors import Problem, one_of, path, shown
 from spec.service import DeployTo, ServiceSpec
 from stacks.aws_image import ECR_IMAGE
+from stacks.aws_targets import TARGETS
 
 #: API_EndpointInput: the name of an endpoint.
 ENDPOINT_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
@@ -26,12 +26,6 @@ ENDPOINT_LENGTH = 63
 RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 )  # fmt: skip
-#: Least step of a linear rollout, in percent
-#: (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TrafficRoutingConfig.html).
-LEAST_LINEAR_STEP = 10
-INSTANCE_TYPE = re.compile(r"ml\.(?P<family>[a-z]+\d+[a-z0-9-]*)\.(medium|large|\d*xlarge|metal)")
-#: Families with Graviton processors: m6g, c7gn, r8g.
-ARM = re.compile(r"[a-z]+\d+g[a-z]*")
 #: Tags that this project sets itself.
 OWN_TAGS = ("deployment", "managed-by", "service", "stack")
 #: What only a host of Amazon ECR has in its name.
@@ -44,11 +38,13 @@ def problems(spec: ServiceSpec, places: Sequence[DeployTo], stack: str) -> list[
     found = [*_names(spec, stack), *_tags(spec)]
     indices = [index for index, where in enumerate(spec.deploy_to) if where in places]
     for index in indices:
-        found += _place(spec, spec.deploy_to[index], index)
+        where = spec.deploy_to[index]
+        found += _region(where, index)
+        if target := TARGETS.get(where.target):  # the capability table refuses one that is not built
+            found += target.problems(spec, where, index)
     found += _networks(spec, indices)
     found += _image(spec)
-    if any(where.target == "sagemaker" for where in places):
-        found += [*_scaling(spec), *_rollout(spec)]
+    found += _scaling(spec)
     return [*found, *_principals(spec), *_logging(spec), *_webhooks(spec)]
 
 
@@ -76,51 +72,15 @@ def _tags(spec: ServiceSpec) -> Iterator[Problem]:
             )
 
 
-def _place(spec: ServiceSpec, where: DeployTo, index: int) -> Iterator[Problem]:
-    here = ("deploy_to", index)
+def _region(where: DeployTo, index: int) -> Iterator[Problem]:
     regions = sorted(region.value for region in Region)
     if where.region not in regions:
         meant = errors.near(where.region or "", regions)
         yield Problem(
-            path((*here, "region")),
+            path(("deploy_to", index, "region")),
             shown(where.region),
             "a region of AWS's that the installed pulumi-aws knows, such as eu-central-1",
             f"Did you mean {meant}?" if meant else "Correct it.",
-        )
-    if where.instance_type is None:
-        try:
-            smallest(spec.resources.cpu, spec.resources.memory_gib)
-        except TooLargeError as error:
-            yield Problem(
-                path(("resources",)),
-                f"cpu {spec.resources.cpu:g} and memory_gib {spec.resources.memory_gib:g}",
-                str(error).partition("allowed on this target: ")[2].partition(":")[0],
-                "Lower them, or name deploy_to[].instance_type.",
-            )
-        return
-    field = path((*here, "instance_type"))
-    named = INSTANCE_TYPE.fullmatch(where.instance_type)
-    if named is None:
-        yield Problem(
-            field,
-            shown(where.instance_type),
-            f"a type of SageMaker's on target {where.target}, such as ml.m5.large",
-            "Correct it, or remove it for the smallest that holds resources.",
-        )
-    elif ARM.fullmatch(named["family"]):
-        yield Problem(
-            field,
-            shown(where.instance_type),
-            "a type with x86 processors, such as ml.m5.large, since the image is built for linux/amd64",
-            "Choose another one, or remove it for the smallest that holds resources.",
-        )
-    size = next((one for one in SAGEMAKER if one.name == where.instance_type), None)
-    if size and (size.cpus < spec.resources.cpu or size.memory_gib < spec.resources.memory_gib):
-        yield Problem(
-            field,
-            f"{shown(size.name)}, which has {size.cpus} CPUs and {size.memory_gib} GiB",
-            f"a type that holds resources: cpu {spec.resources.cpu:g}, memory_gib {spec.resources.memory_gib:g}",
-            "Remove it for the smallest that does, or lower resources.",
         )
 
 
@@ -161,31 +121,6 @@ def _scaling(spec: ServiceSpec) -> Iterator[Problem]:
                 "on AWS a day of the month or a day of the week, not both",
                 "Write two entries.",
             )
-        if at.min < 1:
-            yield Problem(
-                path((*here, "min")),
-                shown(at.min),
-                "1 or more on target sagemaker: an endpoint always has a replica",
-                "Set min: 1.",
-            )
-
-
-def _rollout(spec: ServiceSpec) -> Iterator[Problem]:
-    rollout = spec.rollout
-    if rollout.strategy != "all_at_once" and spec.scaling.min < 2:
-        yield Problem(
-            path(("rollout", "strategy")),
-            f"{shown(rollout.strategy)} with scaling.min {spec.scaling.min}",
-            "on target sagemaker at least 2, since a step is at most half of the instances",
-            "Raise scaling.min, or set strategy: all_at_once.",
-        )
-    if rollout.strategy == "linear" and rollout.step_percent < LEAST_LINEAR_STEP:
-        yield Problem(
-            path(("rollout", "step_percent")),
-            shown(rollout.step_percent),
-            f"{LEAST_LINEAR_STEP} to 50 with strategy linear on target sagemaker",
-            f"Set step_percent: {LEAST_LINEAR_STEP}, or strategy: canary.",
-        )
 
 
 def _principals(spec: ServiceSpec) -> Iterator[Problem]:

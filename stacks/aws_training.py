@@ -20,8 +20,8 @@ from components.aws.training_job import TrainingJob, TrainingJobArgs, training_g
 from spec.errors import Problem, SpecError, one_of, path, shown
 from spec.service import DeployTo
 from spec.training_run import ROOT, TrainingRun, load_training
-from stacks.aws_checks import INSTANCE_TYPE
 from stacks.aws_image import ECR_IMAGE
+from stacks.aws_sagemaker import INSTANCE_TYPE
 
 #: Key of a stack's config, and what the run's role is called beside the targets'.
 TRAINING = "training"

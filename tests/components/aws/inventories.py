@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ CALLER = "arn:aws:iam::123456789012:role/caller"
 SOURCES = ("serving_image", "spec")
 
 
+#: For each other target a function: from a minimal description, those whose inventories are kept, by name.
+OF_TARGETS: tuple[Callable[[dict[str, Any]], dict[str, dict[str, Any]]], ...] = ()
+
+
 def descriptions() -> dict[str, dict[str, Any]]:
     """The example and its variants, by the name of their inventory."""
     base = example(ROOT)
@@ -44,6 +49,7 @@ def descriptions() -> dict[str, dict[str, Any]]:
         "image-built": {**minimal, "image": {"build": True}},
         # The image is in ECR in the first region, and copied into the second.
         "two-regions": {**base, "deploy_to": [PLACE, {**PLACE, "region": "us-east-1"}]},
+        **{name: one for described in OF_TARGETS for name, one in described(minimal).items()},
     }
 
 

@@ -16,7 +16,8 @@ from pulumi_aws import Region
 
 from components.aws.instances import SAGEMAKER
 from spec.service import load_service
-from stacks.aws_checks import ARM, ENDPOINT_LENGTH, ENDPOINT_NAME, INSTANCE_TYPE, RETENTION_DAYS, problems
+from stacks.aws_checks import ENDPOINT_LENGTH, ENDPOINT_NAME, RETENTION_DAYS, problems
+from stacks.aws_sagemaker import ARM, INSTANCE_TYPE
 from tests.components.aws.whole import refused
 
 PLACE = {"cloud": "aws", "target": "sagemaker", "region": "eu-central-1"}

@@ -1,4 +1,4 @@
-"""Which resources a field of the description may touch on SageMaker: a table written and reviewed by hand.
+"""Which resources a field of the description may touch: for each target a table written and reviewed by hand.
 
 The property: a changed field touches resources of the listed types only, and at least one. So nobody's data is in the
 way of a change of the log level, and no field is accepted and ignored. It holds for the example, and for the example
@@ -8,253 +8,56 @@ does (update, replacement) the rehearsal shows.
 
 from __future__ import annotations
 
-import functools
-import json
-import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from spec.capabilities import COLUMNS, Column, Mapped, rows
-from tests.components.aws.inventories import CALLER, NETWORK, PLACE, descriptions
-from tests.components.aws.whole import whole
+from spec.targets import TARGETS
+from tests.components.aws import touch_sagemaker
+from tests.components.aws.touch import EVERYTHING, Table, made, made_before, touched
 
-ALARMS = {"MetricAlarm", "CompositeAlarm", "Dashboard"}
-BUCKET = {
-    "Bucket", "BucketOwnershipControls", "BucketPublicAccessBlock", "BucketVersioning", "BucketLogging", "BucketPolicy",
-    "BucketServerSideEncryptionConfiguration", "BucketLifecycleConfiguration",
-}  # fmt: skip
-#: What follows a new configuration of the endpoint. Under mocks its name does not change with it.
-CONFIGURATION = {"EndpointConfiguration"}
-NETWORKS = {
-    "Vpc", "Subnet", "RouteTable", "RouteTableAssociation", "VpcEndpoint", "SecurityGroup", "SecurityGroupEgressRule",
-    "SecurityGroupIngressRule", "FlowLog", "LogGroup", "Role", "RolePolicy", "KeyPolicy",
-}  # fmt: skip
-KEYS = {"Key", "Alias", "KeyPolicy"}
-#: Remembers what configurations name, to go before it.
-USES = {"Configurations"}
-#: What names an image, and who may pull it.
-IMAGE = {"Model", "RolePolicy"}
-EVERYTHING = {"*"}
-OTHER_IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/server@sha256:" + "1" * 64
-SLO = {"availability_percent": 99.9, "latency_ms": 250}
-SCHEDULE = {"cron": "0 7 * * *", "min": 2, "max": 6}
+TABLES = [touch_sagemaker.TABLE]
+_BY_TARGET = {table.target: table for table in TABLES}
+EACH = [(table.target, name) for table in TABLES for name in table.fields]
+#: Every other field: each takes the whole stack twice, a second on a quiet machine.
+COMBINED = [(t.target, name) for t in TABLES for name in [one for one in t.fields if one not in t.alone][::2]]
 
 
-def place(**more: Any) -> dict[str, Any]:
-    return {"deploy_to": [{**PLACE, **more}]}
+def test_every_target_that_is_built_has_a_table() -> None:
+    assert {target for target in TARGETS["aws"] if isinstance(COLUMNS["aws", target], Column)} == set(_BY_TARGET)
 
 
-def in_schedule(**more: Any) -> dict[str, Any]:
-    return {"scaling": {"min": 2, "max": 6, "schedule": [{**SCHEDULE, **more}]}}
-
-
-def rollout(**more: Any) -> dict[str, Any]:
-    return {"rollout": {"strategy": "canary", "step_percent": 10, "bake_minutes": 5, "rollback_on_alarm": True, **more}}
-
-
-#: Field -> (values that it may get, how the description changes, types that it may touch).
-TABLE: dict[str, tuple[st.SearchStrategy[Any], Any, set[str]]] = {
-    "name": (st.sampled_from(["letters", "words"]), lambda v: {"name": v}, EVERYTHING),
-    "release": (
-        st.just("digits@1"),
-        lambda v: {"release": v},
-        {"BucketObjectv2", "Model", "RolePolicy"},
-    ),
-    "tags": (st.sampled_from(["a", "b"]), lambda v: {"tags": {"team": v}}, {"aws"}),
-    "protect": (st.just(False), lambda v: {"protect": v}, {"Key", "Bucket", "Repository"}),
-    "deploy_to[].cloud": (st.none(), None, set()),  # another cloud is another program
-    "deploy_to[].target": (st.none(), None, set()),  # the same
-    "deploy_to[].region": (
-        st.sampled_from(["us-east-1", "eu-west-1"]),
-        lambda v: {**place(region=v), "image": {"ref": OTHER_IMAGE.replace("eu-central-1", v)}},
-        EVERYTHING,
-    ),
-    "deploy_to[].instance_type": (
-        st.sampled_from(["ml.m5.large", "ml.c5.xlarge"]),
-        lambda v: place(instance_type=v),
-        CONFIGURATION,
-    ),
-    "deploy_to[].network.vpc_id": (
-        st.sampled_from(["vpc-1", "vpc-2"]),
-        lambda v: place(network={**NETWORK, "vpc_id": v}),
-        NETWORKS | {"Model", "Policy"} | USES,
-    ),
-    "deploy_to[].network.subnet_ids": (
-        st.sampled_from(["subnet-1", "subnet-2"]),
-        lambda v: place(network={**NETWORK, "subnet_ids": [v]}),
-        NETWORKS | {"Model", "Policy"} | USES,
-    ),
-    "canary.release": (
-        st.just("digits@1"),
-        lambda v: {"canary": {"release": v, "percent": 10}},
-        {"BucketObjectv2", "Model", "Target", "Policy", "RolePolicy"} | CONFIGURATION | ALARMS,
-    ),
-    "canary.percent": (
-        st.integers(1, 50),
-        lambda v: {"canary": {"release": "digits@1", "percent": v}},
-        {"BucketObjectv2", "Model", "Target", "Policy", "RolePolicy"} | CONFIGURATION | ALARMS,
-    ),
-    "image.build": (st.just(True), lambda v: {"image": {"build": v}}, IMAGE | {"docker-build", "Image"}),
-    "image.ref": (
-        st.sampled_from([OTHER_IMAGE, "ghcr.io/a/server@sha256:" + "2" * 64]),
-        lambda v: {"image": {"ref": v}},
-        IMAGE | {"docker", "RemoteImage", "Tag", "RegistryImage"},
-    ),
-    "resources.cpu": (st.sampled_from([3, 16]), lambda v: {"resources": {"cpu": v}}, CONFIGURATION),
-    "resources.memory_gib": (st.sampled_from([6, 30]), lambda v: {"resources": {"memory_gib": v}}, CONFIGURATION),
-    "scaling.scale_to_zero": (st.none(), None, set()),  # only its default is allowed
-    "scaling.min": (
-        st.integers(3, 6),
-        lambda v: {"scaling": {"min": v, "max": 6}},
-        {"Target", "Policy"} | CONFIGURATION,
-    ),
-    "scaling.max": (st.integers(3, 5), lambda v: {"scaling": {"min": 2, "max": v}}, {"Target"}),
-    "scaling.metric": (
-        st.sampled_from(["cpu", "requests_per_second"]),
-        lambda v: {"scaling": {"min": 2, "max": 6, "metric": v}},
-        {"Policy"},
-    ),
-    "scaling.target": (
-        st.integers(5, 90),
-        lambda v: {"scaling": {"min": 2, "max": 6, "target": v}},
-        {"Policy"},
-    ),
-    "scaling.schedule[].cron": (
-        st.integers(0, 23),
-        lambda v: in_schedule(cron=f"30 {v} * * *"),
-        {"ScheduledAction"},
-    ),
-    "scaling.schedule[].timezone": (st.just("Europe/Berlin"), lambda v: in_schedule(timezone=v), {"ScheduledAction"}),
-    "scaling.schedule[].min": (st.integers(3, 6), lambda v: in_schedule(min=v), {"ScheduledAction"}),
-    "scaling.schedule[].max": (st.integers(3, 5), lambda v: in_schedule(max=v), {"ScheduledAction"}),
-    "rollout.strategy": (st.just("linear"), lambda v: rollout(strategy=v), {"Settled"}),
-    "rollout.step_percent": (st.integers(11, 50), lambda v: rollout(step_percent=v), {"Settled"}),
-    "rollout.bake_minutes": (st.integers(6, 60), lambda v: rollout(bake_minutes=v), {"Settled"}),
-    "rollout.rollback_on_alarm": (st.just(False), lambda v: rollout(rollback_on_alarm=v), {"Settled"}),
-    "slo.availability_percent": (
-        st.sampled_from([99, 99.5]), lambda v: {"slo": {**SLO, "availability_percent": v}}, ALARMS
-    ),
-    "slo.latency_ms": (st.integers(100, 240), lambda v: {"slo": {**SLO, "latency_ms": v}}, ALARMS),
-    "slo.latency_percentile": (st.just(95), lambda v: {"slo": {**SLO, "latency_percentile": v}}, ALARMS),
-    "slo.window_days": (st.integers(7, 29), lambda v: {"slo": {**SLO, "window_days": v}}, ALARMS),
-    "access.visibility": (
-        st.just("public"),
-        lambda v: {"access": {"visibility": v}},
-        NETWORKS | {"Model", "Policy"} | USES,
-    ),
-    "access.auth": (st.none(), None, set()),  # only its default is allowed
-    "access.principals": (
-        st.just([CALLER]),
-        lambda v: {"access": {"principals": v}},
-        {"RolePolicyAttachment", "UserPolicyAttachment"},
-    ),
-    "capture.percent": (st.integers(6, 100), lambda v: {"capture": {"percent": v}}, CONFIGURATION),
-    "capture.retention_days": (
-        st.integers(1, 29),
-        lambda v: {"capture": {"percent": 5, "retention_days": v}},
-        {"BucketLifecycleConfiguration"},
-    ),
-    "logging.level": (st.sampled_from(["debug", "error"]), lambda v: {"logging": {"level": v}}, {"Model"}),
-    "logging.retention_days": (st.sampled_from([7, 90]), lambda v: {"logging": {"retention_days": v}}, {"LogGroup"}),
-    "encryption.customer_managed_key": (
-        st.just(False),
-        lambda v: {"encryption": {"customer_managed_key": v}},
-        KEYS
-        | CONFIGURATION
-        | {"BucketServerSideEncryptionConfiguration", "BucketObjectv2", "Repository"}
-        | {"LogGroup", "Topic", "RolePolicy"}
-        | USES,
-    ),
-    "notify.emails": (
-        st.just(["other@example.com"]),
-        lambda v: {"notify": {"emails": v}},
-        {"TopicSubscription"},
-    ),
-    "notify.webhooks": (
-        st.just(["https://example.com/hook"]),
-        lambda v: {"notify": {"emails": ["on-call@example.com"], "webhooks": v}},
-        {"TopicSubscription"},
-    ),
-    "budget.monthly_usd": (st.integers(1, 499), lambda v: {"budget": {"monthly_usd": v}}, {"Budget"}),
-    "runtime": (st.none(), None, set()),  # only its default is allowed
-}  # fmt: skip
-#: The table's description before the change: the example, with a schedule where the field is one of it.
-_BEFORE = {"scaling.schedule": in_schedule(), "deploy_to[].network": place(network=NETWORK)}
-
-
-def before(field: str) -> dict[str, Any]:
-    base = descriptions()["example"] | {"release": "digits@2"}
-    return base | next((more for start, more in _BEFORE.items() if field.startswith(start)), {})
-
-
-@functools.cache
-def _made_before(description: str, tree: Path) -> dict[str, Any]:
-    return made(json.loads(description), tree)
-
-
-def made(service: dict[str, Any], tree: Path) -> dict[str, Any]:
-    """Type and name -> what is asked for; components and the stack left out."""
-    return {
-        # A file is compared by its path; its content has a hash of its own among the inputs.
-        f"{one.type} {one.name}": json.dumps(
-            [one.inputs, one.protect, one.retain], sort_keys=True, default=lambda file: file.path
-        )
-        for one in whole(service, tree)
-        if one.custom and one.type != "pulumi:pulumi:Stack"
-    }
-
-
-def touched(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
-    """Types of resources that come, go or differ."""
-    names = {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
-    return {name.split(" ")[0].rpartition(":")[2] for name in names}
-
-
-def test_the_table_has_every_field_that_the_target_maps() -> None:
-    column = COLUMNS["aws", "sagemaker"]
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.target)
+def test_the_table_has_every_field_that_the_target_maps(table: Table) -> None:
+    column = COLUMNS["aws", table.target]
     assert isinstance(column, Column)
-    assert {row for row in rows() if isinstance(column.cell(row), Mapped)} == set(TABLE)
+    assert {row for row in rows() if isinstance(column.cell(row), Mapped)} == set(table.rows)
 
 
-#: Fields that may be changed.
-FIELDS = [field for field, (_, change, _) in TABLE.items() if change is not None]
-
-
-@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize(("target", "field"), EACH)
 @settings(max_examples=2, deadline=None, phases=[Phase.generate], derandomize=True)
 @given(data=st.data())
-def test_a_field_touches_what_the_table_says(field: str, tree: Path, data: st.DataObject) -> None:
-    values, change, allowed = TABLE[field]
-    service = before(field)
-    found = touched(_made_before(json.dumps(service), tree), made(service | change(data.draw(values)), tree))
+def test_a_field_touches_what_the_table_says(target: str, field: str, tree: Path, data: st.DataObject) -> None:
+    table = _BY_TARGET[target]
+    values, change, allowed = table.rows[field]
+    service = table.described(field)
+    found = touched(made_before(service, tree), made(service | change(data.draw(values)), tree))
     assert found, "the field is accepted and ignored"
     if allowed != EVERYTHING:
         assert found <= allowed
 
 
-def _another(field: str) -> str:
-    """A field of another section, the same one in every run."""
-    section = field.partition(".")[0].removesuffix("[]")
-    others = [one for one in FIELDS if one.partition(".")[0].removesuffix("[]") != section and one not in _ALONE]
-    return random.Random(field).choice(others)
-
-
-#: The releases are two, and a change of one of these three moves them.
-_ALONE = ("release", "canary.release", "canary.percent")
-
-
-# Every other field: each takes the whole stack twice, a second on a quiet machine.
-@pytest.mark.parametrize("field", [field for field in FIELDS if field not in _ALONE][::2])
+@pytest.mark.parametrize(("target", "field"), COMBINED)
 @settings(max_examples=1, deadline=None, phases=[Phase.generate], derandomize=True)
 @given(data=st.data())
-def test_whatever_else_is_asked_for(field: str, tree: Path, data: st.DataObject) -> None:
-    values, change, allowed = TABLE[field]
-    other_values, other_change, _ = TABLE[other := _another(field)]
-    service = before(field) | before(other) | other_change(data.draw(other_values))
+def test_whatever_else_is_asked_for(target: str, field: str, tree: Path, data: st.DataObject) -> None:
+    table = _BY_TARGET[target]
+    values, change, allowed = table.rows[field]
+    other_values, other_change, _ = table.rows[other := table.another(field)]
+    service = table.described(field) | table.described(other) | other_change(data.draw(other_values))
     found = touched(made(service, tree), made(service | change(data.draw(values)), tree))
     assert found, f"the field is accepted and ignored after a change of {other}"
     if allowed != EVERYTHING:
