@@ -190,7 +190,9 @@ def test_an_attached_provider_serves_a_whole_life(
     assert attached("refresh").changes == {}
     servicer.calls.clear()
     assert attached("destroy").ok
-    assert [call for call in servicer.calls if call.startswith("delete")][-1] == "delete a"
+    deleted = [call for call in servicer.calls if call.startswith("delete")]
+    assert sorted(deleted) == ["delete a", "delete b", "delete c"]
+    assert deleted.index("delete b") < deleted.index("delete a"), "b depends on a; c stands for itself"
     assert "configure Bonn" in servicer.calls
 
 
