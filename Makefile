@@ -130,7 +130,7 @@ env-torch: .venv-torch/.ready ## the environment of the trainer torch
 schema: $(SCHEMA_READY) ## hold every input of a stack against what its vendor publishes (STACK=aws FORMAT=tree|json|markdown)
 	@$(PY) -m operations schema --stack $(STACK) --format $(FORMAT)
 
-test: $(TEST_READY) ## run the tests
+test: $(TEST_READY) ## run the tests (PYTEST_ARGS="-n auto": in several processes)
 	@$(PY) -m pytest $(PYTEST_ARGS)
 
 proof: $(TEST_READY) ## run the tests that prove something and write what they proved to docs/proof.md

@@ -1,8 +1,7 @@
-"""What every test shares: the rule on skips, and one release of the first model, trained once per run."""
+"""What every test shares."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,36 +15,8 @@ settings.register_profile(
 settings.register_profile("search", settings.get_profile("steady"), derandomize=False)
 settings.load_profile("steady")
 
-#: Marker of tests that may be skipped everywhere: the Pulumi CLI is in no package registry.
-MAY_BE_SKIPPED = "engine"
-
 # tests.containers: one container engine, one registry and one image for all tests that need them.
-pytest_plugins = ["tests.proof", "pytester", "tests.containers", "tests.trained"]
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--no-skips",
-        action="store_true",
-        help=f"a skipped test is a failure, but for those marked {MAY_BE_SKIPPED}",
-    )
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:  # pyright: ignore[reportInvalidReturnType]  # pluggy's wrapper protocol
-    report: pytest.TestReport = yield  # pyright: ignore[reportAssignmentType, reportReturnType]
-    expected_failure = hasattr(report, "wasxfail")
-    if (
-        report.skipped
-        and not expected_failure
-        and item.config.getoption("--no-skips")
-        and not item.get_closest_marker(MAY_BE_SKIPPED)
-    ):
-        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        report.outcome = "failed"
-        report.user_properties.append(("skipped", why))  # tests/proof.py: nothing was shown to be wrong
-        report.longrepr = f"skips are forbidden in this run: {why}"
-    return report  # pyright: ignore[reportReturnType]
+pytest_plugins = ["tests.skips", "tests.proof", "tests.spread", "pytester", "tests.containers", "tests.trained"]
 
 
 @pytest.fixture(scope="session")

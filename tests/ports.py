@@ -8,11 +8,15 @@ left of that one's connections is not in the way.
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import socket
 
 #: Below the systems' own ranges: Linux's begins at 32768 (/proc/sys/net/ipv4/ip_local_port_range), IANA's at 49152.
-_PORTS = range(20_000, 32_000)
+_ALL = range(20_000, 32_000)
+#: Processes that run tests at the same time (tests/spread.py), and which of them this is.
+_OF, _THIS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")), os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+_PORTS = _ALL[int(_THIS.removeprefix("gw")) % _OF :: _OF]
 #: Each run begins elsewhere, as several may share a machine.
 _candidates = itertools.cycle(random.SystemRandom().sample(_PORTS, len(_PORTS)))
 

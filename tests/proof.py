@@ -19,7 +19,7 @@ from tests.proof_record import ENGINES, LEVELS, MODEL, Claim, Record, load_syste
 
 RECORD, PAGE, SYSTEMS = Path("docs/proof.json"), Path("docs/proof.md"), Path("tests/systems.yaml")
 _PROPERTY = "proof"
-#: Property that tests/conftest.py gives a report which is a failure only because skips are forbidden.
+#: Property that tests/skips.py gives a report which is a failure only because skips are forbidden.
 SKIPPED = "skipped"
 
 
@@ -113,8 +113,20 @@ class Proofs:
             if report.when == "call" or report.failed:
                 self._outcomes[key] = report.passed and self._outcomes.get(key, True)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """With xdist this process collects nothing: what another one did is the whole."""
+        told = getattr(node, "workeroutput", {}).get(_PROPERTY)
+        if told is not None:
+            self._collected.update(told["collected"])
+            self._claims.update({nodeid: [Claim(*one) for one in found] for nodeid, found in told["claims"].items()})
+
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if not self._config.getoption("--proof") or hasattr(self._config, "workerinput"):
+        if not self._config.getoption("--proof"):
+            return
+        if hasattr(self._config, "workerinput"):
+            claimed = {nodeid: [list(one) for one in found] for nodeid, found in self._claims.items()}
+            self._config.workeroutput[_PROPERTY] = {"collected": sorted(self._collected), "claims": claimed}  # pyright: ignore[reportAttributeAccessIssue]
             return
         record = Record.load(self._record)
         for (claim, nodeid), passed in self._outcomes.items():

@@ -12,6 +12,9 @@ from benchmarks.serving.record import Record
 from tests.real_parts import need
 from training import train_and_release
 
+#: The load takes the whole machine.
+pytestmark = pytest.mark.alone
+
 OURS = CONTESTANTS[0]
 
 

@@ -160,6 +160,7 @@ def shown(url: str) -> dict[str, Any]:
     return httpx.get(f"{url}/alerts", timeout=60).raise_for_status().json()
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.proof("Prometheus", "Alertmanager", level="runtime")
 def test_an_alert_fires_under_errors_and_clears_after(

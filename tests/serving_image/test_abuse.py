@@ -56,6 +56,7 @@ def status_of(server: ServerProcess, request: bytes) -> int:
         return int(connection.makefile("rb").readline().split()[1])
 
 
+@pytest.mark.alone
 def test_slow_clients_are_ended_and_starve_nobody(server: ServerProcess, digits: Digits) -> None:
     """A few of each kind at once, each sending a byte now and then, while others are served."""
     head = b"POST /invocations HTTP/1.1\r\nhost: test\r\n"

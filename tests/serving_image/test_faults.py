@@ -214,6 +214,7 @@ MAX_RATIO = 3.0
 ROUNDS = 8
 
 
+@pytest.mark.alone
 def test_ten_times_too_much(heavy: Path, tmp_path: Path) -> None:
     """What is accepted is answered nearly as soon as on a quiet server; the rest is told at once to come back later.
 

@@ -54,6 +54,10 @@ QUIET = [
 ]
 
 
+#: A browser has time limits of its own.
+pytestmark = pytest.mark.alone
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[playwright.Browser]:
     chromium = find("chromium")
