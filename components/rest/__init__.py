@@ -1,0 +1,1 @@
+"""What dynamic resources over a vendor's REST API share, whichever cloud it is."""
