@@ -36,7 +36,8 @@ class NetworkArgs:
 
     account: whose. existing: a VPC and its subnets, used as they are; None: a VPC is made. services: AWS services that
     what runs inside calls, such as `ecr.api`; each becomes an interface endpoint of a VPC that is made, so that nothing
-    needs a way to the internet. log_key_arn: encrypts the flow logs. log_days: how long these are kept.
+    needs a way to the internet. log_key_arn: encrypts the flow logs. log_days: how long these are kept. public: a
+    network that is made gets public subnets as well, for a load balancer that the internet reaches.
     """
 
     account: Account
@@ -44,6 +45,7 @@ class NetworkArgs:
     services: Sequence[str]
     log_key_arn: pulumi.Input[str] | None
     log_days: int
+    public: bool = False
 
 
 class Network(pulumi.ComponentResource):
@@ -51,17 +53,21 @@ class Network(pulumi.ComponentResource):
 
     vpc_id, subnet_ids: of the network. security_group_id: for what runs inside; lets nothing in by itself.
     endpoint_ids: interface endpoints by service; none in a network that was there, whose owner decides.
+    public_subnet_ids: with a way to and from the internet, one in each zone; None unless they were asked for, and in a
+    network that was there.
     """
 
     vpc_id: pulumi.Output[str]
     subnet_ids: pulumi.Output[list[str]]
     security_group_id: pulumi.Output[str]
     endpoint_ids: dict[str, pulumi.Output[str]]
+    public_subnet_ids: pulumi.Output[list[str]] | None
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cloud-ml-deployment:aws:Network", name, {}, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self.endpoint_ids = {}
+        self.public_subnet_ids = None
         if args.existing is not None:
             self.vpc_id = pulumi.Output.from_input(args.existing.vpc_id)
             self.subnet_ids = pulumi.Output.from_input(list(args.existing.subnet_ids))
@@ -100,22 +106,10 @@ class Network(pulumi.ComponentResource):
         region = args.account.region
         zones = aws.get_availability_zones_output(state="available", opts=pulumi.InvokeOutputOptions(parent=self)).names
         table = aws.ec2.RouteTable(f"{name}-private", vpc_id=self.vpc_id, tags={"Name": name}, opts=self._child)
-        made = []
-        for index, cidr in enumerate(subnets(CIDR, SUBNET_BITS, ZONES)):
-            subnet = aws.ec2.Subnet(
-                f"{name}-private-{index}",
-                vpc_id=self.vpc_id,
-                cidr_block=cidr,
-                availability_zone=zones[index],
-                map_public_ip_on_launch=False,
-                tags={"Name": f"{name}-private-{index}"},
-                opts=self._child,
-            )
-            aws.ec2.RouteTableAssociation(
-                f"{name}-private-{index}", subnet_id=subnet.id, route_table_id=table.id, opts=self._child
-            )
-            made.append(subnet.id)
-        self.subnet_ids = pulumi.Output.all(*made).apply(list)
+        blocks = subnets(CIDR, SUBNET_BITS, 2 * ZONES)
+        self.subnet_ids = self._subnets(f"{name}-private", blocks[:ZONES], zones, table)
+        if args.public:
+            self.public_subnet_ids = self._public(name, blocks[ZONES:], zones)
         aws.ec2.VpcEndpoint(
             f"{name}-s3",
             vpc_id=self.vpc_id,
@@ -149,6 +143,45 @@ class Network(pulumi.ComponentResource):
                 opts=self._child,
             ).id
         self._flow_logs(name, args)
+
+    def _public(self, name: str, cidrs: Sequence[str], zones: pulumi.Output[Sequence[str]]) -> pulumi.Output[list[str]]:
+        gateway = aws.ec2.InternetGateway(f"{name}-internet", vpc_id=self.vpc_id, tags={"Name": name}, opts=self._child)
+        table = aws.ec2.RouteTable(
+            f"{name}-public", vpc_id=self.vpc_id, tags={"Name": f"{name}-public"}, opts=self._child
+        )
+        aws.ec2.Route(
+            f"{name}-internet",
+            route_table_id=table.id,
+            destination_cidr_block="0.0.0.0/0",
+            gateway_id=gateway.id,
+            opts=self._child,
+        )
+        return self._subnets(f"{name}-public", cidrs, zones, table)
+
+    def _subnets(
+        self,
+        prefix: str,
+        cidrs: Sequence[str],
+        zones: pulumi.Output[Sequence[str]],
+        table: aws.ec2.RouteTable,
+    ) -> pulumi.Output[list[str]]:
+        """One subnet in each zone, with one table of routes. A public one gives no addresses by itself either."""
+        made = []
+        for index, cidr in enumerate(cidrs):
+            subnet = aws.ec2.Subnet(
+                f"{prefix}-{index}",
+                vpc_id=self.vpc_id,
+                cidr_block=cidr,
+                availability_zone=zones[index],
+                map_public_ip_on_launch=False,
+                tags={"Name": f"{prefix}-{index}"},
+                opts=self._child,
+            )
+            aws.ec2.RouteTableAssociation(
+                f"{prefix}-{index}", subnet_id=subnet.id, route_table_id=table.id, opts=self._child
+            )
+            made.append(subnet.id)
+        return pulumi.Output.all(*made).apply(list)
 
     def _flow_logs(self, name: str, args: NetworkArgs) -> None:
         logs = aws.cloudwatch.LogGroup(

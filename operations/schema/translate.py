@@ -101,11 +101,15 @@ class Names:
         if not rest:
             placed.put(name, self.place(child, item, path))
             return
+        lists = 0
         while child.kind == "list":
-            child = child.element
+            child, lists = child.element, lists + 1
         inner = Branch(path)
         self._put(inner, child, rest, item, path)
-        placed.put(name, inner)
+        whole: Placed = inner
+        for _ in range(lists):  # one value of the SDK's where the vendor has a list of them
+            whole = Row(path, [whole])
+        placed.put(name, whole)
 
     def _find(self, node: Node, key: str, path: str) -> list[str] | None:
         """Path in the model for an input's name; [] for what is the provider's own, None where there is none."""

@@ -36,6 +36,19 @@ INVOKES: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
         "password": f"short-lived-of-{args['region']}",
     },
     "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": _no_provider,
+    "aws:route53/getZone:getZone": lambda args: {"zoneId": f"zone-of-{args['name']}"},
+}
+#: What a type has beside its name and ARN, of what others are made from.
+MADE: Mapping[str, Mapping[str, Any]] = {
+    "aws:acm/certificate:Certificate": {
+        "domainValidationOptions": [
+            {"resourceRecordName": "_proof", "resourceRecordType": "CNAME", "resourceRecordValue": "_value"}
+        ]
+    },
+    "aws:apigateway/restApi:RestApi": {"rootResourceId": "root"},
+    "aws:apigatewayv2/api:Api": {"apiEndpoint": "https://api.example.com"},
+    "aws:lb/loadBalancer:LoadBalancer": {"arnSuffix": "app/lb/1", "dnsName": "lb.example.com", "zoneId": "zone-of-lb"},
+    "aws:lb/targetGroup:TargetGroup": {"arnSuffix": "targetgroup/tg/1"},
 }
 
 
@@ -100,7 +113,7 @@ class _Mocks(mocks.Mocks):
             known["sha256Digest"] = args.inputs.get("triggers", {}).get("digest")
         if args.typ.startswith("docker:index/remoteImage"):
             known["imageId"] = f"sha256:{args.inputs['name'][-64:]}"
-        return f"{args.name}-id", {**known, **args.inputs}
+        return f"{args.name}-id", {**known, **MADE.get(args.typ, {}), **args.inputs}
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]]]:
         return INVOKES[args.token](args.args), []

@@ -242,6 +242,27 @@ class TestNetwork:
         rules = recording.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
         assert [rule.inputs["cidrIpv4"] for rule in rules] == ["10.64.0.0/16"]
 
+    def test_public_subnets_are_there_for_a_balancer_only(self) -> None:
+        recording = record(lambda: Network("digits", NetworkArgs(account(), None, (), None, 30, public=True)))
+        cidrs = {one.name: one.inputs["cidrBlock"] for one in recording.of("aws:ec2/subnet:Subnet")}
+        assert cidrs == {
+            "digits-private-0": "10.64.0.0/20",
+            "digits-private-1": "10.64.16.0/20",
+            "digits-public-0": "10.64.32.0/20",
+            "digits-public-1": "10.64.48.0/20",
+        }
+        assert not any(one.inputs["mapPublicIpOnLaunch"] for one in recording.of("aws:ec2/subnet:Subnet"))
+        route = recording.one("aws:ec2/route:Route").inputs
+        assert (route["routeTableId"], route["gatewayId"]) == ("digits-public-id", "digits-internet-id")
+        tables = {
+            one.name: one.inputs["routeTableId"]
+            for one in recording.of("aws:ec2/routeTableAssociation:RouteTableAssociation")
+        }
+        assert {name for name, table in tables.items() if table == "digits-public-id"} == {
+            "digits-public-0",
+            "digits-public-1",
+        }
+
     def test_a_given_network_is_used_as_it_is(self) -> None:
         existing = ExistingNetwork(vpc_id="vpc-1", subnet_ids=("subnet-1", "subnet-2"))
         found: dict[str, list[str]] = {}
