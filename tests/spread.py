@@ -7,7 +7,7 @@ processes end at about the same time; `--durations-record` writes it anew.
 Tests marked `alone` wait until nothing else runs: those that measure, or whose load would disturb everybody else. They
 run last, in one process, once all others have ended.
 
-Without `-n` this plugin does nothing. CI runs without: the suite as a whole has not yet passed in several processes.
+Without `-n` this plugin does nothing. CI runs with it: in two processes the suite takes two thirds of the time.
 """
 
 from __future__ import annotations
