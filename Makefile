@@ -92,6 +92,9 @@ manifests: $(CLOUD_READY) ## the service on a cluster as YAML for kubectl, into 
 rehearse: $(STACK_READY) ## a stack's whole life against a stand-in cloud
 	@$(PY) -m operations rehearse --stack "$(STACK)"
 
+verify: $(UP_READY) ## ask a running service for every sample of its release (URL=… VERIFY_ARGS="--release … --contract …")
+	@$(PY) -m operations verify "$(URL)" $(VERIFY_ARGS)
+
 monitor: $(UP_READY) ## watch the local stack with Prometheus and Alertmanager, until Ctrl-C
 	@$(PY) -m operations monitor --stack $(STACK)
 

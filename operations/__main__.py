@@ -13,6 +13,7 @@ from operations.errors import OperationError
 from operations.plan import plan_command
 from operations.rehearse import rehearse_command
 from operations.schema.command import schema
+from operations.verification.command import verify_command
 from operations.workspace import Workspace
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -54,6 +55,7 @@ def outputs(stack: Stack = "dev") -> None:
 app.command(name="plan")(plan_command)
 app.command(name="rehearse")(rehearse_command)
 app.command(name="schema")(schema)
+app.command(name="verify")(verify_command)
 
 
 @app.command()
