@@ -141,10 +141,11 @@ proof: $(TEST_READY) ## run the tests that prove something and write what they p
 	$(PY) -m operations.parity > docs/parity.md
 	exit $$passed
 
-check: $(TEST_READY) ## lint, format and types
+check: $(TEST_READY) ## lint, format, types; pages are what their sources say, and their links lead somewhere
 	@$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m pyright
+	$(PY) -m operations.pages
 
 docs: $(UP_READY) ## write the generated pages anew
 	@$(PY) -m spec.reference > docs/service.md
