@@ -107,6 +107,8 @@ class _Mocks(mocks.Mocks):
         if args.typ.startswith("aws:ecr"):
             region = next((region for code, region in _REGIONS.items() if f"-{code}-" in args.name), "eu-central-1")
             known["repositoryUrl"] = f"{ACCOUNT}.dkr.ecr.{region}.amazonaws.com/{args.name}"
+        if args.typ == "aws:eks/cluster:Cluster":
+            known |= {"endpoint": "https://api.eks.example", "certificateAuthority": {"data": "Y2E="}}
         if args.typ == "docker-build:index:Image":
             known["digest"] = f"sha256:{'cd' * 32}"
         if args.typ.startswith("docker:index/registryImage"):
