@@ -7,6 +7,7 @@ the roles, the key nor the network; nor what runs on it (`components.kubernetes`
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -25,10 +26,11 @@ ADMINISTRATOR = "cluster-access-policy/AmazonEKSClusterAdminPolicy"
 @dataclass(frozen=True)
 class EksArgs:
     """account: whose. cluster: its name, unique in account and region. network: where nodes run. role_arn: the control
-    plane takes it on; node_role_arn: the nodes. administrators: name for the resource -> ARN of a role that may change
-    everything in the cluster; whoever deploys is among them, as its creator is not by itself. key_arn: encrypts Secrets
-    and logs. log_days: how long logs are kept. private: the API answers inside the network only. protect: keep it.
-    version: Kubernetes' minor; None: the newest that EKS has.
+    plane takes it on; node_role_arn: the nodes. administrators: name for the resource -> ARN of a role (not of its
+    session) that may change everything in the cluster; whoever deploys is among them, as its creator is not by itself.
+    key_arn: encrypts what the API stores, and logs. log_days: how long logs are kept. public_from: addresses outside
+    the network that reach the API, as CIDR; none: it answers inside the network only. protect: keep it. version:
+    Kubernetes' minor; None: the newest that EKS has when the cluster is made. Raises ValueError.
     """
 
     account: Account
@@ -36,12 +38,21 @@ class EksArgs:
     network: Network
     role_arn: pulumi.Input[str]
     node_role_arn: pulumi.Input[str]
-    administrators: dict[str, pulumi.Input[str]]
+    administrators: Mapping[str, pulumi.Input[str]]
     log_days: int
     key_arn: pulumi.Input[str] | None = None
-    private: bool = True
+    public_from: Sequence[str] = ()
     protect: bool = True
     version: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.administrators:
+            raise ValueError("administrators is empty; allowed: at least one role, else nobody may enter: name one")
+        for who, arn in self.administrators.items():
+            if isinstance(arn, str) and ":assumed-role/" in arn:
+                raise ValueError(
+                    f"administrators.{who} is {arn!r}; allowed: the ARN of a role, since a session ends: name its role"
+                )
 
 
 class EksCluster(pulumi.ComponentResource):
@@ -85,12 +96,16 @@ class EksCluster(pulumi.ComponentResource):
             vpc_config=aws.eks.ClusterVpcConfigArgs(
                 subnet_ids=args.network.subnet_ids,
                 endpoint_private_access=True,  # nodes have no other way
-                endpoint_public_access=not args.private,
+                endpoint_public_access=bool(args.public_from),
+                public_access_cidrs=list(args.public_from) or None,
             ),
             encryption_config=None
             if args.key_arn is None
             else aws.eks.ClusterEncryptionConfigArgs(
-                provider=aws.eks.ClusterEncryptionConfigProviderArgs(key_arn=args.key_arn), resources=["secrets"]
+                # All that the API stores, whatever the list says, which may not say anything else
+                # (https://docs.aws.amazon.com/eks/latest/userguide/envelope-encryption.html).
+                provider=aws.eks.ClusterEncryptionConfigProviderArgs(key_arn=args.key_arn),
+                resources=["secrets"],
             ),
             enabled_cluster_log_types=list(LOG_TYPES),
             # Extended support costs more by itself; a cluster is moved on at the end of standard support instead.

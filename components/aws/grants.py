@@ -45,6 +45,7 @@ NO_RESOURCE_LEVEL: Mapping[str, str] = {
             ),
         ),
         ("ecr", "amazonelasticcontainerregistry", ("GetAuthorizationToken",)),
+        ("eks", "amazonelastickubernetesservice", ("CreateCluster",)),
         ("kms", "awskeymanagementservice", ("CreateKey", "ListAliases")),
         (
             "logs",
@@ -61,6 +62,16 @@ NO_RESOURCE_LEVEL: Mapping[str, str] = {
     f"cloudwatch:{action}": f"https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_{action}.html"
     for action in ("DescribeAlarms", "PutCompositeAlarm")
 }
+
+#: Services that take a role on without saying for whose resource, so that a condition on aws:SourceAccount would never
+#: hold. EKS Pod Identity says it by tags of the session, which a role of it has to ask for instead.
+SENDS_NO_SOURCE: Mapping[str, str] = {
+    "ec2.amazonaws.com": "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html",
+    "lambda.amazonaws.com": "https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html",
+    "pods.eks.amazonaws.com": "https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html",
+}
+#: Services that say it by tags of the session -> the tag that names a resource with its account.
+SAID_BY_TAG: Mapping[str, str] = {"pods.eks.amazonaws.com": "eks-cluster-arn"}
 
 
 class GrantError(ValueError):

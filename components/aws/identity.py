@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
 
 from components.aws.account import Account
-from components.aws.grants import Grant, document, identity_policy, service_principal
+from components.aws.grants import SENDS_NO_SOURCE, Grant, document, identity_policy, service_principal
 
 
 @dataclass(frozen=True)
@@ -18,22 +18,26 @@ class RoleArgs:
 
     account: whose resources may do so. service: such as `sagemaker.amazonaws.com`. source: pattern of the ARN, from
     the region on, of the resources on whose behalf (`sagemaker:eu-central-1:{account}:*`); None where the service
-    sends no aws:SourceArn. description: for people. What the role may do is
-    in `Permissions`; boundary and path are the account's.
+    sends no aws:SourceArn. description: for people. session_tags: whether the service tags the session, which has to be
+    allowed. tags: those that the session must have. managed: names of AWS's own policies, for services whose page names
+    them as what the role needs. What else the role may do is in `Permissions`; boundary and path are the account's.
     """
 
     account: Account
     service: str
     description: str
     source: str | None = None
+    session_tags: bool = False
+    tags: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    managed: Sequence[str] = ()
 
 
 class Role(pulumi.ComponentResource):
     """An IAM role for one service of one account, without permissions yet.
 
     Against the confused deputy: the service may only take it on for this account, and for the named kind of resource
-    (https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html).
-    arn, name: of the role.
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html). Services that say neither are trusted as
+    `grants.SENDS_NO_SOURCE` tells. arn, name: of the role; the ARN is known once AWS's own policies are attached.
     """
 
     arn: pulumi.Output[str]
@@ -41,7 +45,10 @@ class Role(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: RoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cloud-ml-deployment:aws:Role", name, {}, opts)
-        conditions: dict[str, dict[str, pulumi.Input[str]]] = {"StringEquals": {"aws:SourceAccount": args.account.id}}
+        equals = {f"aws:RequestTag/{tag}": value for tag, value in args.tags.items()}
+        if args.service not in SENDS_NO_SOURCE:
+            equals["aws:SourceAccount"] = args.account.id
+        conditions: dict[str, dict[str, pulumi.Input[str]]] = {"StringEquals": equals} if equals else {}
         if args.source is not None:
             before, _, after = args.source.partition("{account}")
             conditions["ArnLike"] = {
@@ -57,7 +64,7 @@ class Role(pulumi.ComponentResource):
                     "Sid": "Service",
                     "Effect": "Allow",
                     "Principal": service_principal(args.service),
-                    "Action": "sts:AssumeRole",
+                    "Action": ["sts:AssumeRole", "sts:TagSession"] if args.session_tags else "sts:AssumeRole",
                     "Condition": conditions,
                 }
             ),
@@ -65,7 +72,16 @@ class Role(pulumi.ComponentResource):
             path=args.account.path,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.arn = self.role.arn
+        attached = [
+            aws.iam.RolePolicyAttachment(
+                f"{name}-{policy}",
+                role=self.role.name,
+                policy_arn=pulumi.Output.concat("arn:", args.account.partition, f":iam::aws:policy/{policy}"),
+                opts=pulumi.ResourceOptions(parent=self),
+            ).id
+            for policy in args.managed
+        ]
+        self.arn = pulumi.Output.all(self.role.arn, *attached)[0] if attached else self.role.arn
         self.name = self.role.name
         self.register_outputs({"arn": self.arn, "name": self.name})
 

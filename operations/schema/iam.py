@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from components.aws.grants import NO_RESOURCE_LEVEL
+from components.aws.grants import NO_RESOURCE_LEVEL, SAID_BY_TAG, SENDS_NO_SOURCE
 from operations.schema.aws_documents import documents
 from operations.schema.findings import Finding, Record, shown
 from operations.schema.models import table
@@ -24,11 +24,6 @@ SOURCE = "our rules on IAM"
 FULL_ACCESS = re.compile(
     r"arn:aws[a-z-]*:iam::aws:policy/(.*/)?(\w*FullAccess\w*|AdministratorAccess\S*|PowerUserAccess)"
 )
-#: Services that take a role on without saying for whose resource, so that no condition can be asked for.
-SENDS_NO_SOURCE: Mapping[str, str] = {
-    "ec2.amazonaws.com": "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html",
-    "lambda.amazonaws.com": "https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html",
-}
 #: Keys of conditions that bind a service's call to an account or to resources, in lower case.
 _BINDING = (
     "aws:sourceaccount",
@@ -111,7 +106,11 @@ def _principals(name: str, statement: Mapping[str, Any]) -> Iterator[tuple[str, 
         return
     keys = _keys(statement)
     for service in _list(principal.get("Service", [])):
-        if service not in SENDS_NO_SOURCE and not keys.intersection(_BINDING):
+        tag = SAID_BY_TAG.get(service)
+        if tag is not None:
+            if f"aws:requesttag/{tag}" not in keys:
+                yield "deputy", f"{name} trusts {service} for every account: add a condition on aws:RequestTag/{tag}"
+        elif service not in SENDS_NO_SOURCE and not keys.intersection(_BINDING):
             yield "deputy", f"{name} trusts {service} for every account: add a condition on aws:SourceAccount"
     for provider in _list(principal.get("Federated", [])):
         subject = {key for key in keys if key.endswith(":sub")}

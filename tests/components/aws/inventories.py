@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from tests.components.aws.bootstrapped import made, two
+from tests.components.aws.eks_alone import program as cluster_alone
 from tests.components.aws.whole import example, whole
-from tests.components.recording import Recording
+from tests.components.recording import Recording, record
 from tests.training.small import write_small
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = Path(__file__).parent / "golden"
 #: The inventory of an account's bootstrap with two environments.
 BOOTSTRAP = Path(__file__).with_name("golden-bootstrap.json")
+#: Of a cluster on EKS with nothing on it.
+CLUSTER_ALONE = Path(__file__).with_name("golden-cluster.json")
 PLACE = {"cloud": "aws", "target": "sagemaker", "region": "eu-central-1"}
 NETWORK = {"vpc_id": "vpc-0a1b2c3d4e5f60718", "subnet_ids": ["subnet-0a1b2c3d4e5f60718", "subnet-1a1b2c3d4e5f60718"]}
 CALLER = "arn:aws:iam::123456789012:role/caller"
@@ -81,6 +84,15 @@ CHOSEN = frozenset(
         "scalableTargetAction",
         "targetTrackingScalingPolicyConfiguration",
         "vpcConfig",
+        # of a cluster
+        "accessConfig",
+        "computeConfig",
+        "deletionProtection",
+        "enabledClusterLogTypes",
+        "encryptionConfig",
+        "kubernetesNetworkConfig",
+        "storageConfig",
+        "upgradePolicy",
         # of a bootstrap
         "clientIdLists",
         "maxSessionDuration",
@@ -108,6 +120,7 @@ def main() -> None:
     """Write all inventories."""
     FOLDER.mkdir(exist_ok=True)
     BOOTSTRAP.write_text(text(made(two(ROOT))))
+    CLUSTER_ALONE.write_text(text(record(cluster_alone)))
     with tempfile.TemporaryDirectory() as folder:
         write_tree(Path(folder))
         for name, service in descriptions().items():

@@ -10,14 +10,15 @@ import pytest
 
 from components.aws.account import Account
 from components.aws.eks import EksArgs, EksCluster, kubeconfig
+from components.aws.eks_roles import CONTROL_PLANE_POLICIES, NODE_POLICIES, EksRoles, EksRolesArgs, pod_role
+from components.aws.identity import Role
 from components.aws.network import Network, NetworkArgs
 from spec.places import Network as ExistingNetwork
-from tests.components.recording import Recording, record
+from tests.components.aws.eks_alone import program
+from tests.components.recording import ACCOUNT, Recording, record
 
 REGION = "eu-central-1"
 ROLE = "arn:aws:iam::123456789012:role"
-
-pytestmark = pytest.mark.proof("Amazon EKS", level="mocks")
 
 
 def made(**changes: Any) -> Recording:
@@ -99,9 +100,10 @@ def test_who_may_enter_and_what_pods_act_as() -> None:
 
 
 def test_what_can_be_left_out() -> None:
-    cluster = made(key_arn=None, private=False, protect=False).one("aws:eks/cluster:Cluster")
+    cluster = made(key_arn=None, public_from=["192.0.2.0/24"], protect=False).one("aws:eks/cluster:Cluster")
     assert "encryptionConfig" not in cluster.inputs
     assert cluster.inputs["vpcConfig"]["endpointPublicAccess"] is True
+    assert cluster.inputs["vpcConfig"]["publicAccessCidrs"] == ["192.0.2.0/24"]
     assert cluster.inputs["deletionProtection"] is False
     assert not cluster.protect
 
@@ -112,3 +114,77 @@ def test_the_kubeconfig_holds_no_secret() -> None:
     assert set(user["user"]) == {"exec"}
     assert user["user"]["exec"]["args"][:4] == ["eks", "get-token", "--cluster-name", "c"]
     assert found["clusters"][0]["cluster"] == {"server": "https://api", "certificate-authority-data": "Y2E="}
+
+
+@pytest.mark.parametrize(
+    ("administrators", "said"),
+    [
+        ({}, "administrators is empty"),
+        ({"me": "arn:aws:sts::123456789012:assumed-role/deployer/me"}, "administrators.me is .*a session ends"),
+    ],
+)
+def test_a_cluster_that_nobody_can_enter_is_refused(administrators: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        made(administrators=administrators)
+
+
+def account(**more: Any) -> Account:
+    return Account.of(aws.Provider("aws", region=REGION), REGION, **more)
+
+
+def trust(recording: Recording, name: str) -> dict[str, Any]:
+    (statement,) = json.loads(recording.one("aws:iam/role:Role", name).inputs["assumeRolePolicy"])["Statement"]
+    return statement
+
+
+def test_the_roles_of_a_cluster() -> None:
+    recording = record(lambda: EksRoles("digits", EksRolesArgs(account(), "digits-prod")))
+    plane = trust(recording, "digits-control-plane-role")
+    assert plane["Principal"] == {"Service": "eks.amazonaws.com"}
+    assert plane["Action"] == ["sts:AssumeRole", "sts:TagSession"]
+    assert plane["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        "ArnLike": {"aws:SourceArn": f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/digits-prod"},
+    }
+    node = trust(recording, "digits-node-role")
+    assert (node["Principal"], node["Action"]) == ({"Service": "ec2.amazonaws.com"}, "sts:AssumeRole")
+    assert "Condition" not in node  # EC2 says nothing that could be asked for
+    attached = recording.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+    assert {one.inputs["policyArn"] for one in attached} == {
+        f"arn:aws:iam::aws:policy/{policy}" for policy in (*CONTROL_PLANE_POLICIES, *NODE_POLICIES)
+    }
+
+
+def test_the_cluster_waits_for_what_its_roles_may_do() -> None:
+    """Without the policies EKS refuses to make it, and it could not remove its nodes when it goes."""
+    recording = record(program)
+    cluster = recording.one("aws:eks/cluster:Cluster")
+    waits = {urn.rpartition("::")[2] for urn in cluster.depends_on}
+    assert waits >= {f"digits-control-plane-{policy}" for policy in CONTROL_PLANE_POLICIES}
+    assert waits >= {f"digits-node-{policy}" for policy in NODE_POLICIES}
+
+
+def test_where_roles_have_a_boundary_those_of_a_cluster_need_another() -> None:
+    def program(boundary: str | None) -> None:
+        EksRoles("digits", EksRolesArgs(account(boundary="arn:services"), "digits-prod", boundary))
+
+    with pytest.raises(ValueError, match=r"boundary is None .*arn:services, .*; allowed: .*AmazonEKSComputePolicy"):
+        record(lambda: program(None))
+    roles = record(lambda: program("arn:clusters")).of("aws:iam/role:Role")
+    assert {one.inputs["permissionsBoundary"] for one in roles} == {"arn:clusters"}
+
+
+def test_a_role_for_pods_is_for_one_service_account_of_one_cluster() -> None:
+    recording = record(
+        lambda: Role("digits", pod_role(account(), "digits-prod", namespace="digits-prod", service_account="digits"))
+    )
+    found = trust(recording, "digits-role")
+    assert found["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+    assert found["Action"] == ["sts:AssumeRole", "sts:TagSession"]
+    assert found["Condition"] == {
+        "StringEquals": {
+            "aws:RequestTag/eks-cluster-arn": f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/digits-prod",
+            "aws:RequestTag/kubernetes-namespace": "digits-prod",
+            "aws:RequestTag/kubernetes-service-account": "digits",
+        }
+    }
