@@ -74,7 +74,8 @@ def _show(report: Any, form: str) -> None:
         typer.echo(markdown(report), nl=False)
         return
     console = Console(soft_wrap=True, highlight=False)
-    table = Table("what", "verdict", "found", title=f"{report.release} at {report.url}", title_justify="left")
+    table = Table("what", "verdict", title=f"{report.release} at {report.url}", title_justify="left")
+    table.add_column("found", overflow="fold")  # a digest is of use only whole
     for one in report.findings:
         table.add_row(one.name, f"[{_COLORS[one.verdict]}]{one.verdict}[/]", one.says.replace("[", r"\["))
     console.print(table)
