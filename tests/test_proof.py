@@ -102,6 +102,22 @@ def test_a_failed_parameter_is_not_made_good_by_another(suite: Suite) -> None:
     assert suite.row("FastAPI")[0] == "runtime"
 
 
+def test_several_processes_write_the_same(suite: Suite) -> None:
+    """What a process ran and what it collected reach the one that writes; a test that is gone counts no more."""
+    failing = PASSES.replace("test_a", "test_c").replace("Amazon S3", "FastAPI").replace("pass", "assert False")
+    body = PASSES + STRONGER + failing
+    suite.run(body)
+    alone = suite.proofs()
+    (suite.root / "docs" / "proof.json").unlink()
+    suite.run(body, "-n", "2", "tests").assert_outcomes(passed=2, failed=1)
+    assert suite.proofs() == alone
+    suite.run(PASSES + STRONGER.replace("pass", "assert False"), "-n", "2", "tests")
+    assert suite.row("Amazon S3") == ["mocks", "✓", "–", "–", "✗", "–"]
+    assert suite.row("FastAPI")[0] == "none yet"
+    suite.run(PASSES, "-n", "2", "tests")
+    assert suite.row("Amazon S3") == ["mocks", "✓", "–", "–", "–", "–"]
+
+
 def test_a_failed_parameter_that_is_taken_out_counts_no_more(suite: Suite) -> None:
     body = "@proof('FastAPI', level='runtime')\n@pytest.mark.parametrize('n', {})\ndef test_n(n): assert n != 2\n"
     suite.run(body.format([1, 2]))
