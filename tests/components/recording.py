@@ -109,6 +109,10 @@ class _Mocks(mocks.Mocks):
             known["repositoryUrl"] = f"{ACCOUNT}.dkr.ecr.{region}.amazonaws.com/{args.name}"
         if args.typ == "aws:eks/cluster:Cluster":
             known |= {"endpoint": "https://api.eks.example", "certificateAuthority": {"data": "Y2E="}}
+        if args.typ == "aws:lambda/function:Function":
+            known["version"] = "1"
+        if args.typ == "aws:lambda/functionUrl:FunctionUrl":
+            known["functionUrl"] = f"https://{args.name}.lambda-url.eu-central-1.on.aws/"
         if args.typ == "docker-build:index:Image":
             known["digest"] = f"sha256:{'cd' * 32}"
         if args.typ.startswith("docker:index/registryImage"):
