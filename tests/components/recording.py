@@ -126,8 +126,8 @@ class _Mocks(mocks.Mocks):
 
 
 class _Monitor(mocks.MockMonitor):
-    def __init__(self, recording: Recording) -> None:
-        super().__init__(_Mocks())
+    def __init__(self, recording: Recording, answers: mocks.Mocks) -> None:
+        super().__init__(answers)
         self.recording = recording
 
     def Invoke(self, request: Any) -> Any:
@@ -153,11 +153,18 @@ class _Monitor(mocks.MockMonitor):
         return super().RegisterResource(request)
 
 
-def record(program: Callable[[], Any], *, project: str = "cloud-ml-deployment", name: str = "test") -> Recording:
-    """Run a program's resources under mocks. What it raises, this raises."""
+def record(
+    program: Callable[[], Any],
+    *,
+    project: str = "cloud-ml-deployment",
+    name: str = "test",
+    answers: mocks.Mocks | None = None,
+) -> Recording:
+    """Run a program's resources under mocks. What it raises, this raises. answers: None for those of this module."""
     recording = Recording()
+    answers = answers or _Mocks()
     settings.set_root_resource(None)  # pyright: ignore[reportArgumentType] # else the stack of an earlier test goes on collecting
-    mocks.set_mocks(_Mocks(), project=project, stack=name, preview=False, monitor=_Monitor(recording))
+    mocks.set_mocks(answers, project=project, stack=name, preview=False, monitor=_Monitor(recording, answers))
 
     @pulumi.runtime.test
     def run() -> None:
