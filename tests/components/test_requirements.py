@@ -9,6 +9,7 @@ import ast
 import importlib.metadata
 import re
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -48,8 +49,16 @@ def imported(folder: Path) -> frozenset[str]:
 def needed(folder: Path) -> set[str]:
     """Distributions that a folder of components imports."""
     by_module = importlib.metadata.packages_distributions()
-    tops = {name.partition(".")[0] for name in imported(folder)} - OURS - set(sys.stdlib_module_names)
-    return {squeezed(by_module[top][0]) if top in by_module else top for top in tops}
+    ours = OURS | set(sys.stdlib_module_names)
+    return {distribution(name, by_module) for name in imported(folder) if name.partition(".")[0] not in ours}
+
+
+def distribution(module: str, by_module: Mapping[str, list[str]]) -> str:
+    """Whose module it is. A namespace is shared by many, of which each has the name of its package: `azure-core`."""
+    parts = module.split(".")
+    given = [squeezed(name) for name in by_module.get(parts[0], [])]
+    whole = ("-".join(map(squeezed, parts[:end])) for end in range(len(parts), 0, -1))
+    return next((name for name in whole if name in given), given[0] if given else parts[0])
 
 
 @pytest.mark.parametrize("folder", sorted(COMPONENTS.glob("[a-z]*/")), ids=lambda folder: folder.name)
