@@ -46,6 +46,11 @@ NO_RESOURCE_LEVEL: Mapping[str, str] = {
         ),
         ("ecr", "amazonelasticcontainerregistry", ("GetAuthorizationToken",)),
         ("eks", "amazonelastickubernetesservice", ("CreateCluster",)),
+        (
+            "elasticloadbalancing",
+            "awselasticloadbalancingv2",
+            ("DescribeListeners", "DescribeRules", "DescribeTargetGroups", "DescribeTargetHealth"),
+        ),
         ("kms", "awskeymanagementservice", ("CreateKey", "ListAliases")),
         (
             "logs",

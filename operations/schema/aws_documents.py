@@ -99,12 +99,33 @@ def _parliament(record: Record, path: str, document: Mapping[str, Any], *, with_
     for found in analyse(text).findings:
         if found.issue in _OPINIONS or (not with_resource and found.issue == "RESOURCE_MISMATCH"):
             continue
+        if found.issue == "RESOURCE_MISMATCH" and _fits_one_kind(found.detail):
+            continue
         message = f"{found.issue}: {str(found.detail)[:160]}"
         if any(gap.fullmatch(message) for gap in _GAPS):
             continue
         if message.endswith(_ARN_AS_TEXT[1]) and _ARN_AS_TEXT[0] in text:
             continue
         yield _finding(record, path, "document", message, "parliament")
+
+
+def _fits_one_kind(detail: Any) -> bool:
+    """Whether only balancers of the other kind are missed: for a listener or rule one kind is enough, app or net.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html
+    """
+    if not isinstance(detail, list):
+        return False
+    missed = {(one["action"], one["required_format"]) for one in detail}
+    other = {"/app/": "/net/", "/net/": "/app/"}
+    return all(
+        any(
+            kind in form and (action, form.replace(kind, sibling)) not in missed
+            for kind, sibling in other.items()
+            if re.search(r":listener(-rule)?/", form)
+        )
+        for action, form in missed
+    )
 
 
 @functools.cache
