@@ -59,6 +59,11 @@ NO_RESOURCE_LEVEL: Mapping[str, str] = {
         ),
         ("sagemaker", "amazonsagemaker", ("ListEndpointConfigs",)),
         ("sns", "amazonsns", ("GetSubscriptionAttributes", "SetSubscriptionAttributes", "Unsubscribe")),
+        (
+            "ssmmessages",
+            "amazonmessagegatewayservice",
+            ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel"),
+        ),
         ("xray", "awsx-ray", ("PutTelemetryRecords", "PutTraceSegments")),
     )
     for action in actions
