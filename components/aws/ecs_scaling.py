@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from components.aws.schedule import aws_cron
+from components.aws.autoscaling import Scalable, scaled
 from spec.fields import Scaling
 
 _NAMESPACE, _DIMENSION = "ecs", "ecs:service:DesiredCount"
@@ -36,39 +36,9 @@ class ServiceScaling(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("cloud-ml-deployment:aws:ServiceScaling", name, {}, opts)
-        target = aws.appautoscaling.Target(
-            f"{name}-scaling",
-            min_capacity=scaling.min,
-            max_capacity=scaling.max,
-            resource_id=pulumi.Output.concat("service/", cluster, "/", service),
-            scalable_dimension=_DIMENSION,
-            service_namespace=_NAMESPACE,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        tied = pulumi.ResourceOptions(parent=self, depends_on=[target])
-        aws.appautoscaling.Policy(
-            f"{name}-tracking",
-            policy_type="TargetTrackingScaling",
-            resource_id=target.resource_id,
-            scalable_dimension=_DIMENSION,
-            service_namespace=_NAMESPACE,
-            target_tracking_scaling_policy_configuration=_tracking(scaling, cluster, service, balancer_suffix),
-            opts=tied,
-        )
-        for index, at in enumerate(scaling.schedule):
-            aws.appautoscaling.ScheduledAction(
-                f"{name}-at-{index}",
-                name=pulumi.Output.concat(service, f"-{index}"),
-                resource_id=target.resource_id,
-                scalable_dimension=_DIMENSION,
-                service_namespace=_NAMESPACE,
-                schedule=aws_cron(at.cron),
-                timezone=at.timezone,
-                scalable_target_action=aws.appautoscaling.ScheduledActionScalableTargetActionArgs(
-                    min_capacity=at.min, max_capacity=at.max
-                ),
-                opts=tied,
-            )
+        resource = pulumi.Output.concat("service/", cluster, "/", service)
+        tracking = _tracking(scaling, cluster, service, balancer_suffix)
+        scaled(name, Scalable(_NAMESPACE, _DIMENSION, resource, service), scaling, tracking, parent=self)
         self.register_outputs({})
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.aws.autoscaling import Scalable, scaled
 from components.aws.functions import ALIAS, Function, FunctionArgs
 from components.aws.grants import Grant
-from components.aws.schedule import aws_cron
 from spec.fields import Scaling
 from spec.metrics import TargetMetrics, target_metrics
 
@@ -104,46 +104,17 @@ class LambdaService(pulumi.ComponentResource):
             ]
         if not scaling.schedule and (scaling.min == 0 or scaling.max == scaling.min):
             return
-        target = aws.appautoscaling.Target(
-            f"{name}-scaling",
-            min_capacity=scaling.min,
-            max_capacity=scaling.max,
-            resource_id=pulumi.Output.concat("function:", self.function.name, ":", self.function.alias),
-            scalable_dimension=_SCALING_DIMENSION,
-            service_namespace=_SCALING_NAMESPACE,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=provisioned),
-        )
-        tied = pulumi.ResourceOptions(parent=self, depends_on=[target])
+        resource = pulumi.Output.concat("function:", self.function.name, ":", self.function.alias)
         prefix = "PolicyTargetTrackingScalingPolicyConfiguration"
         predefined = getattr(aws.appautoscaling, f"{prefix}PredefinedMetricSpecificationArgs")
-        aws.appautoscaling.Policy(
-            f"{name}-tracking",
-            policy_type="TargetTrackingScaling",
-            resource_id=target.resource_id,
-            scalable_dimension=_SCALING_DIMENSION,
-            service_namespace=_SCALING_NAMESPACE,
-            target_tracking_scaling_policy_configuration=aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgs(
-                target_value=BUSY,
-                predefined_metric_specification=predefined(
-                    predefined_metric_type="LambdaProvisionedConcurrencyUtilization"
-                ),
+        tracking = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgs(
+            target_value=BUSY,
+            predefined_metric_specification=predefined(
+                predefined_metric_type="LambdaProvisionedConcurrencyUtilization"
             ),
-            opts=tied,
         )
-        for index, at in enumerate(scaling.schedule):
-            aws.appautoscaling.ScheduledAction(
-                f"{name}-at-{index}",
-                name=f"{self._args.function.function}-{index}",
-                resource_id=target.resource_id,
-                scalable_dimension=_SCALING_DIMENSION,
-                service_namespace=_SCALING_NAMESPACE,
-                schedule=aws_cron(at.cron),
-                timezone=at.timezone,
-                scalable_target_action=aws.appautoscaling.ScheduledActionScalableTargetActionArgs(
-                    min_capacity=at.min, max_capacity=at.max
-                ),
-                opts=tied,
-            )
+        what = Scalable(_SCALING_NAMESPACE, _SCALING_DIMENSION, resource, self._args.function.function)
+        scaled(name, what, scaling, tracking, parent=self, after=provisioned)
 
 
 def metrics(function: str, *, percentile: float = 99) -> TargetMetrics:

@@ -9,11 +9,11 @@ import pulumi
 import pulumi_aws as aws
 
 from components.aws.account import Account
+from components.aws.autoscaling import Scalable, scaled
 from components.aws.control_plane import OWNER_TAG, configuration_prefix
 from components.aws.grants import Grant
 from components.aws.network import Network, write_logs
 from components.aws.rollout import guardrails_text
-from components.aws.schedule import aws_cron
 from components.aws.settled import Configurations, Settled
 from components.aws.storage import Bucket
 from spec.fields import Capture, Rollout, Scaling
@@ -210,40 +210,11 @@ class SageMakerEndpoint(pulumi.ComponentResource):
         scaling = self._args.scaling
         if scaling.max == scaling.min and not scaling.schedule:
             return
-        target = aws.appautoscaling.Target(
-            f"{name}-{variant}-scaling",
-            min_capacity=scaling.min,
-            max_capacity=scaling.max,
-            resource_id=f"endpoint/{self._args.endpoint}/variant/{variant}",
-            scalable_dimension=_SCALING_DIMENSION,
-            service_namespace=_SCALING_NAMESPACE,
-            # While an endpoint is updated its variants can be neither registered nor scaled.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.endpoint, self.settled]),
-        )
-        tied = pulumi.ResourceOptions(parent=self, depends_on=[target])
-        aws.appautoscaling.Policy(
-            f"{name}-{variant}-tracking",
-            policy_type="TargetTrackingScaling",
-            resource_id=target.resource_id,
-            scalable_dimension=_SCALING_DIMENSION,
-            service_namespace=_SCALING_NAMESPACE,
-            target_tracking_scaling_policy_configuration=self._tracking(variant),
-            opts=tied,
-        )
-        for index, at in enumerate(scaling.schedule):
-            aws.appautoscaling.ScheduledAction(
-                f"{name}-{variant}-at-{index}",
-                name=f"{self._args.endpoint}-{variant}-{index}",
-                resource_id=target.resource_id,
-                scalable_dimension=_SCALING_DIMENSION,
-                service_namespace=_SCALING_NAMESPACE,
-                schedule=aws_cron(at.cron),
-                timezone=at.timezone,
-                scalable_target_action=aws.appautoscaling.ScheduledActionScalableTargetActionArgs(
-                    min_capacity=at.min, max_capacity=at.max
-                ),
-                opts=tied,
-            )
+        resource = f"endpoint/{self._args.endpoint}/variant/{variant}"
+        what = Scalable(_SCALING_NAMESPACE, _SCALING_DIMENSION, resource, f"{self._args.endpoint}-{variant}")
+        # While an endpoint is updated its variants can be neither registered nor scaled.
+        after = [self.endpoint, self.settled]
+        scaled(f"{name}-{variant}", what, scaling, self._tracking(variant), parent=self, after=after)
 
     def _tracking(self, variant: str) -> aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgs:
         prefix = "PolicyTargetTrackingScalingPolicyConfiguration"
