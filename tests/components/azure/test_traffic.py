@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from components.azure.arm import Arm, ArmError, connect
-from components.azure.online_endpoint import API_VERSION, OnlineEndpoint
+from components.azure.online_endpoint import API_VERSION, Endpoint, OnlineEndpoint
 from components.azure.traffic import TrafficError, clear, drain, is_lost, restore, set_traffic
 from components.rest.patience import Patience, TookTooLongError
 from tests.components.azure.fake_arm import ENDPOINT, FakeArm, Refusal
@@ -245,3 +245,65 @@ def test_the_version_is_the_one_that_azure_native_speaks() -> None:
     assert spec.submodule_search_locations
     source = Path(spec.submodule_search_locations[0], "online_endpoint.py").read_text()
     assert re.findall(r"Uses Azure REST API version (\S+?)\.? ", source)[0] == API_VERSION
+
+
+def test_drained_gives_its_share_to_those_that_serve(stack: Stack) -> None:
+    stack.up("a", {"primary": 60, "canary": 30, "third": 10})
+    stack.run(drain, "third")
+    assert stack.fake.traffic == {"primary": 67, "canary": 33}
+    stack.fake.deployments["canary"] = "Failed"
+    stack.run(drain, "primary")
+    assert stack.fake.traffic == {}, "nobody is left who serves"
+
+
+def test_drained_takes_copies_away_too(stack: Stack) -> None:
+    stack.up("a", {"primary": 100})
+    stack.fake.deployments["shadow"] = "Succeeded"
+    assert stack.fake.endpoint is not None
+    stack.fake.endpoint["properties"]["mirrorTraffic"] = {"shadow": 20}
+    stack.run(drain, "shadow")
+    assert stack.fake.endpoint["properties"]["mirrorTraffic"] == {}
+    assert stack.fake.traffic == {"primary": 100}
+
+
+def test_somebody_elses_change_between_reading_and_setting_is_kept(stack: Stack) -> None:
+    stack.up("a", {"primary": 100})
+    theirs = {"location": "here", "tags": {"t": "theirs"}, "properties": {"traffic": {"primary": 100}}}
+    changes = [theirs]
+
+    def wanted(_found: object) -> dict[str, int]:
+        if changes:
+            stack.fake.put_endpoint(changes.pop())
+            stack.fake.calm()
+        return {}
+
+    stack.run(lambda endpoint: endpoint.bring(wanted))
+    assert stack.fake.endpoint is not None
+    assert (stack.fake.traffic, stack.fake.endpoint["tags"]) == ({}, {"t": "theirs"})
+
+
+def test_a_change_under_way_is_waited_for_and_not_tried_against(stack: Stack) -> None:
+    stack.up("a", {"primary": 100})
+    stack.fake.put_endpoint({"location": "here", "tags": {"t": "b"}, "properties": {"traffic": {}}})
+    puts = stack.fake.puts
+    stack.run(set_traffic, {"primary": 100})
+    assert (stack.fake.traffic, stack.fake.puts) == ({"primary": 100}, puts + 1)
+
+
+def test_what_is_put_holds_no_read_only_property() -> None:
+    identity = {"type": "UserAssigned", "userAssignedIdentities": {"one": {"principalId": "p", "clientId": "c"}}}
+    read_only = {"provisioningState": "Succeeded", "scoringUri": "u", "swaggerUri": "s", "keys": None}
+    body = {
+        "id": ENDPOINT,
+        "name": "digits",
+        "type": "t",
+        "systemData": {},
+        "location": "here",
+        "identity": identity,
+        "properties": {**read_only, "authMode": "AADToken", "traffic": {}},
+    }
+    assert Endpoint(body, "", 1).with_traffic({"primary": 100}, {}) == {
+        "location": "here",
+        "identity": {"type": "UserAssigned", "userAssignedIdentities": {"one": {}}},
+        "properties": {"authMode": "AADToken", "traffic": {"primary": 100}},
+    }
