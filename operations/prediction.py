@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from operations.errors import OperationError
+from operations.verification.compare import flat
 from spec import release as releases
 
 #: Up to this many numbers a request is printed inline; larger ones go to a file that curl reads.
@@ -82,26 +83,22 @@ def _headers(invoke: dict[str, Any]) -> dict[str, str]:
 
 def _tensor(tensor: dict[str, Any], row: Any) -> dict[str, Any]:
     """One row as a tensor of the Open Inference Protocol, its values flat."""
-    flat = _flatten(row)
+    values = flat(row)
     shape = [1, *(size or 1 for size in tensor["shape"][1:])]
     return {
         "name": tensor["name"],
         "shape": shape,
         "datatype": releases.OPEN_INFERENCE_DATATYPES[tensor["dtype"]],
-        "data": [int(value) if isinstance(value, float) and value.is_integer() else value for value in flat],
+        "data": [int(value) if isinstance(value, float) and value.is_integer() else value for value in values],
     }
 
 
 def _label(metadata: dict[str, Any], outputs: dict[str, Any]) -> Any:
     """What a row's outputs say: the class a classifier names, else the most probable one, else the outputs."""
     for tensor in metadata["outputs"]:
-        values = _flatten(outputs[tensor["name"]])
+        values = flat(outputs[tensor["name"]])
         if tensor["dtype"].startswith(("int", "uint", "str")):
             return values[0] if len(values) == 1 else values
     labels = metadata.get("class_labels") or []
-    values = _flatten(outputs[metadata["outputs"][0]["name"]])
+    values = flat(outputs[metadata["outputs"][0]["name"]])
     return labels[values.index(max(values))] if len(labels) == len(values) else values
-
-
-def _flatten(value: Any) -> list[Any]:
-    return [item for part in value for item in _flatten(part)] if isinstance(value, list) else [value]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from operations.verification.compare import flat
 from spec import contracts
 from spec import release as releases
 
@@ -71,10 +72,6 @@ def _predictions(outputs: Schema, answer: Any) -> Row:
     return _prediction(outputs, _only(_of(answer, "predictions"), "'predictions'"))
 
 
-def _flat(value: Any) -> list[Any]:
-    return [item for part in value for item in _flat(part)] if isinstance(value, list) else [value]
-
-
 def _shape(value: Any) -> list[int]:
     return [len(value), *_shape(value[0])] if isinstance(value, list) and value else []
 
@@ -86,7 +83,7 @@ def _tensors(inputs: Schema, row: Row) -> Any:
                 "name": tensor["name"],
                 "shape": [1, *_shape(row[tensor["name"]])],
                 "datatype": releases.OPEN_INFERENCE_DATATYPES[tensor["dtype"]],
-                "data": _flat(row[tensor["name"]]),
+                "data": flat(row[tensor["name"]]),
             }
             for tensor in inputs
         ]

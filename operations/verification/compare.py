@@ -19,7 +19,7 @@ def difference(expected: Mapping[str, Any], found: Mapping[str, Any], tolerance:
     for name, right in expected.items():
         if name not in found:
             return f"output {name} is missing"
-        right_values, values = _flat(right), _flat(found[name])
+        right_values, values = flat(right), flat(found[name])
         if len(right_values) != len(values):
             return f"output {name} has {len(values)} values, the sample has {len(right_values)}"
         for index, (one, other) in enumerate(zip(right_values, values, strict=True)):
@@ -41,5 +41,6 @@ def _same(right: Any, found: Any, tolerance: float) -> bool:
     )
 
 
-def _flat(value: Any) -> list[Any]:
-    return [item for part in value for item in _flat(part)] if isinstance(value, list) else [value]
+def flat(value: Any) -> list[Any]:
+    """The values of nested lists, in order."""
+    return [item for part in value for item in flat(part)] if isinstance(value, list) else [value]
