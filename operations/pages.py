@@ -10,7 +10,7 @@ import itertools
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -79,8 +79,8 @@ def _links(text: str) -> Iterator[tuple[int, str]]:
                 yield line, str(address)
 
 
-def _flat(tokens: object) -> Iterator[Token]:
-    for token in tokens:  # pyright: ignore[reportGeneralTypeIssues] # a list of tokens
+def _flat(tokens: Iterable[Token]) -> Iterator[Token]:
+    for token in tokens:
         yield token
         yield from _flat(token.children or ())
 

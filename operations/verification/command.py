@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,6 +14,9 @@ from rich.table import Table
 from operations.errors import OperationError
 from spec import contracts
 from spec import release as releases
+
+if TYPE_CHECKING:  # a command that is not this one does not wait for its libraries
+    from operations.verification.verify import Report
 
 _FORMATS = ("tree", "json", "markdown")
 _HERE = Path(__file__).resolve().parents[2]
@@ -65,7 +68,7 @@ def verify_command(
         raise typer.Exit(1)
 
 
-def _show(report: Any, form: str) -> None:
+def _show(report: Report, form: str) -> None:
     verdict = "passed" if report.passed else "failed"
     if form == "json":
         typer.echo(json.dumps(data(report), indent=2, ensure_ascii=False))
@@ -84,7 +87,7 @@ def _show(report: Any, form: str) -> None:
     console.print(verdict, style=_COLORS[verdict])
 
 
-def data(report: Any) -> dict[str, Any]:
+def data(report: Report) -> dict[str, Any]:
     """The report for a program. Latencies in milliseconds."""
     latency = {f"p{share}": report.percentile(share / 100) for share in (50, 90, 99)} if report.latencies else {}
     return {
@@ -97,7 +100,7 @@ def data(report: Any) -> dict[str, Any]:
     }
 
 
-def markdown(report: Any) -> str:
+def markdown(report: Report) -> str:
     """The report as a section of a page."""
     verdict = "passed" if report.passed else "failed"
     lines = [f"## {report.release} at <{report.url}>: {verdict}", "", "| what | verdict | found |", "|---|---|---|"]
@@ -111,6 +114,6 @@ def _cell(text: str) -> str:
     return text.replace("|", r"\|").replace("\n", " ").replace("<", "&lt;")
 
 
-def _latency(report: Any) -> str:
+def _latency(report: Report) -> str:
     p50, p90, p99 = (report.percentile(share) for share in (0.5, 0.9, 0.99))
     return f"latency as seen from here, one request at a time: p50 {p50:.1f} ms, p90 {p90:.1f} ms, p99 {p99:.1f} ms"

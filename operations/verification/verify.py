@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -32,6 +32,8 @@ TOLD = 5
 _RELEASE_INFO = "model_release_info"
 
 Verdict = Literal["passed", "failed", "not looked at"]
+#: Is told how many samples were asked, and of how many.
+Progress: TypeAlias = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Asked:
     canary: Sequence[int] = ()
 
 
-def verify(asked: Asked, *, progress: Any = lambda _done, _of: None) -> Report:
+def verify(asked: Asked, *, progress: Progress = lambda _done, _of: None) -> Report:
     """Look at everything. progress: is called with the number of samples asked and of all.
 
     Raises OperationError where URL or release make no sense; what is wrong with the service stands in the report.
@@ -189,7 +191,7 @@ def _replayed(
     metadata: dict[str, Any],
     samples: dict[str, Any],
     report: Report,
-    progress: Any,
+    progress: Progress,
 ) -> list[Finding]:
     tolerance = float(samples.get("tolerance", {}).get("absolute", 0))
     rows = samples["samples"]
